@@ -1,0 +1,332 @@
+"""Devices that customers own and devices that the bank issues: one table, one row per device."""
+
+from datetime import datetime
+from typing import ClassVar, Self
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+
+from devices.states import TRANSITIONS, DeviceStatus, HeldBy
+from portal import vault
+from portal.accounts.models import Bank, User
+from portal.core import ids
+from portal.core.actor import Actor
+from portal.core.errors import InvalidState, NotFound
+
+
+class Category(models.TextChoices):
+    OWNED = "owned", "Owned by the customer"
+    ISSUED = "issued", "Issued by the bank"
+
+
+class Kind(models.TextChoices):
+    MOBILE = "mobile", "Phone"
+    TABLET = "tablet", "Tablet"
+    WATCH = "watch", "Watch"
+    PAYMENT_CARD = "payment-card", "Payment card"
+    SMART_CARD = "smart-card", "Smart card"
+    OTP_TOKEN = "otp-token", "OTP token"
+
+
+OWNED_KINDS = (Kind.MOBILE, Kind.TABLET, Kind.WATCH)
+ISSUED_KINDS = (Kind.PAYMENT_CARD, Kind.SMART_CARD, Kind.OTP_TOKEN)
+
+
+class ExternalIdKind(models.TextChoices):
+    IMEI = "imei", "IMEI"
+    APP_ID = "app-id", "App id"
+
+
+class PushPlatform(models.TextChoices):
+    APNS = "apns", "APNs"
+    GCM = "gcm", "FCM"
+    WNS = "wns", "WNS"
+    MPNS = "mpns", "MPNS"
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The devices an actor may know of: a customer's own, all of its bank for staff and the bank's server."""
+        if actor.is_system:
+            return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
+        if actor.is_customer:
+            return self.filter(bank_id=actor.bank_id, owner_id=actor.user_id)
+        if actor.is_staff or actor.is_bank:
+            return self.filter(bank_id=actor.bank_id)
+        return self.none()
+
+    def in_use(self) -> Self:
+        """Devices that are not retired."""
+        return self.exclude(status=DeviceStatus.RETIRED)
+
+    def active(self) -> Self:
+        return self.filter(status=DeviceStatus.ACTIVE)
+
+    def owned(self) -> Self:
+        return self.filter(category=Category.OWNED)
+
+    def named_externally(self, bank_id: UUID, external_id: str) -> Self:
+        """The rows of one external identifier inside one bank; at most one of them is not retired."""
+        return self.filter(bank_id=bank_id, external_id_index=external_id_index(bank_id, external_id))
+
+    def named(self, device_id: str, bank_id: UUID | None) -> Self:
+        """The devices that a text may name, best first: `DEV_…` or the UUID, else the external identifier.
+
+        External identifiers may look like a UUID (many phones make one), so that both are looked up. Several rows can
+        share an external identifier; all but one of them are retired: the one in use comes first, then the newest.
+        """
+        key = _read_id(device_id)
+        wanted = Q(pk=key) if key else Q(pk__in=[])
+        if bank_id is not None and device_id:
+            wanted |= Q(bank_id=bank_id, external_id_index=external_id_index(bank_id, device_id))
+        best = models.Case(
+            *([models.When(pk=key, then=0)] if key else []),
+            models.When(status=DeviceStatus.RETIRED, then=2),
+            default=1,
+        )
+        return self.filter(wanted).order_by(best, "-registered_at")
+
+    def get_named(self, device_id: str, bank_id: UUID | None) -> "Device":
+        """The one device that a text names. Raises NotFound."""
+        device = self.named(device_id, bank_id).first()
+        if device is None:
+            raise NotFound("There is no such device.")
+        return device
+
+    def for_change(self, device_id: str, bank_id: UUID | None) -> "Device":
+        """The same, with its row locked until the transaction ends."""
+        return self.select_for_update(of=("self",)).get_named(device_id, bank_id)
+
+
+class Device(models.Model):
+    """A phone, card or token that the bank knows.
+
+    The external identifier (IMEI, app id) and the push handle are sealed; each has a blind index for look-ups.
+    `held_by` says who switched an INACTIVE or BLOCKED device off. Times are null until the step happened.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="devices")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="devices")
+    category = models.CharField(max_length=10, choices=Category)
+    kind = models.CharField(max_length=20, choices=Kind)
+    status = models.CharField(max_length=10, choices=DeviceStatus)
+    held_by = models.CharField(max_length=10, choices=HeldBy, blank=True, default=HeldBy.NOBODY)
+
+    external_id_sealed = models.TextField(blank=True)
+    external_id_index = models.CharField(max_length=64, blank=True)
+    external_id_last4 = models.CharField(max_length=4, blank=True)
+    external_id_kind = models.CharField(max_length=10, choices=ExternalIdKind, blank=True)
+
+    nickname = models.CharField(max_length=64, blank=True)
+    nickname_key = models.CharField(max_length=255, blank=True)
+    manufacturer = models.CharField(max_length=64, blank=True)
+    model = models.CharField(max_length=64, blank=True)
+    operating_system = models.CharField(max_length=64, blank=True)
+    app_version = models.CharField(max_length=64, blank=True)
+    installation_id = models.CharField(max_length=128, blank=True)
+
+    push_platform = models.CharField(max_length=10, choices=PushPlatform, blank=True)
+    push_handle_sealed = models.TextField(blank=True)
+    push_handle_index = models.CharField(max_length=64, blank=True)
+    push_expires_at = models.DateTimeField(null=True, blank=True)
+
+    registered_at = models.DateTimeField()
+    activated_at = models.DateTimeField(null=True, blank=True)
+    switched_off_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField()
+    last_activity_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager["Device"]] = DeviceQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="device_status_known", condition=Q(status__in=DeviceStatus.values)),
+            models.CheckConstraint(
+                name="device_kind_fits_category",
+                condition=Q(category=Category.OWNED, kind__in=OWNED_KINDS)
+                | Q(category=Category.ISSUED, kind__in=ISSUED_KINDS),
+            ),
+            models.CheckConstraint(
+                name="device_held_by_somebody_when_off",
+                condition=(
+                    Q(status__in=[DeviceStatus.INACTIVE, DeviceStatus.BLOCKED])
+                    & Q(held_by__in=[HeldBy.OWNER, HeldBy.BANK])
+                )
+                | (~Q(status__in=[DeviceStatus.INACTIVE, DeviceStatus.BLOCKED]) & Q(held_by=HeldBy.NOBODY)),
+            ),
+            models.CheckConstraint(
+                name="device_active_has_activation",
+                condition=~Q(status=DeviceStatus.ACTIVE) | Q(activated_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="device_retired_has_time",
+                condition=Q(status=DeviceStatus.RETIRED, retired_at__isnull=False)
+                | (~Q(status=DeviceStatus.RETIRED) & Q(retired_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="device_external_id_whole",
+                condition=Q(external_id_sealed="", external_id_index="", external_id_last4="", external_id_kind="")
+                | (
+                    ~Q(external_id_sealed="")
+                    & ~Q(external_id_index="")
+                    & Q(external_id_kind__in=ExternalIdKind.values)
+                ),
+            ),
+            models.CheckConstraint(
+                name="device_push_whole",
+                condition=Q(
+                    push_platform="",
+                    push_handle_sealed="",
+                    push_handle_index="",
+                    push_expires_at__isnull=True,
+                )
+                | (
+                    ~Q(push_handle_sealed="")
+                    & ~Q(push_handle_index="")
+                    & Q(push_platform__in=PushPlatform.values, push_expires_at__isnull=False)
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["bank", "external_id_index"],
+                name="device_external_id_unique_in_use",
+                condition=~Q(status=DeviceStatus.RETIRED) & ~Q(external_id_index=""),
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "nickname_key"],
+                name="device_nickname_unique_in_use",
+                condition=~Q(status=DeviceStatus.RETIRED) & ~Q(nickname_key=""),
+            ),
+            models.UniqueConstraint(
+                fields=["bank", "push_handle_index"],
+                name="device_push_handle_unique_in_use",
+                condition=~Q(status=DeviceStatus.RETIRED) & ~Q(push_handle_index=""),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["bank", "external_id_index"], name="device_by_external_id"),
+            models.Index(fields=["bank", "-registered_at", "-id"], name="device_by_bank"),
+            models.Index(fields=["bank", "status", "-registered_at", "-id"], name="device_by_status"),
+            models.Index(fields=["bank", "kind", "-registered_at", "-id"], name="device_by_kind"),
+            models.Index(fields=["owner", "-registered_at", "-id"], name="device_by_owner"),
+            models.Index(fields=["bank", "external_id_last4"], name="device_by_last4"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def public_id(self) -> str:
+        """`DEV_…`, the spelling that Adiba's clients use."""
+        return ids.spell("DEV", self.pk)
+
+    @property
+    def label(self) -> str:
+        """What people call it: model or kind, and the last four of its external identifier. Holds nothing sealed."""
+        name = self.model or Kind(self.kind).label
+        return f"{name} ··{self.external_id_last4}" if self.external_id_last4 else name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == DeviceStatus.ACTIVE
+
+    @property
+    def external_id(self) -> str:
+        """The identifier its owner gave, unsealed."""
+        return vault.unseal("device.external_id", self.pk, self.external_id_sealed)
+
+    @property
+    def push_handle(self) -> str:
+        """The push handle, unsealed."""
+        return vault.unseal("device.push_handle", self.pk, self.push_handle_sealed)
+
+    def set_external_id(self, kind: str, value: str) -> None:
+        """Seal the identifier and make its index and last four. `value` is 1 to 128 characters."""
+        self.external_id_sealed = vault.seal("device.external_id", self.pk, value)
+        self.external_id_index = external_id_index(self.bank_id, value)
+        self.external_id_last4 = value[-4:] if len(value) > 8 else ""
+        self.external_id_kind = kind
+
+    def set_push_handle(self, platform: str, handle: str, expires_at: datetime | None) -> None:
+        """Seal the push handle; an empty one removes it."""
+        self.push_platform = platform if handle else ""
+        self.push_handle_sealed = vault.seal("device.push_handle", self.pk, handle)
+        self.push_handle_index = push_handle_index(self.bank_id, handle) if handle else ""
+        self.push_expires_at = expires_at if handle else None
+
+    def set_nickname(self, nickname: str) -> None:
+        """The nickname, and the form in which two nicknames are the same."""
+        self.nickname = nickname
+        self.nickname_key = " ".join(nickname.casefold().split())
+
+    def nickname_taken(self) -> bool:
+        """Whether another device in use of the same owner has this nickname."""
+        same = Device.objects.in_use().filter(owner_id=self.owner_id, nickname_key=self.nickname_key)
+        return bool(self.nickname_key) and same.exclude(pk=self.pk).exists()
+
+    def move_to(self, status: DeviceStatus, *, held_by: HeldBy = HeldBy.NOBODY) -> DeviceStatus:
+        """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""
+        before = DeviceStatus(self.status)
+        if status not in TRANSITIONS[before]:
+            raise InvalidState(
+                f"A device that is {before.label.lower()} cannot become {status.label.lower()}.",
+                code="device-status-not-valid",
+                status=before.value,
+            )
+        self.status = status
+        self.held_by = held_by
+        return before
+
+
+class DeviceKey(models.Model):
+    """A device's approval key (public half). It counts once it has signed a challenge (`proved_at`).
+
+    public_key: canonical lower-case hex. spelling: as the client registered it. fingerprint: over the point, so one
+    key in two encodings is one key. A retired key never counts again, on any device.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="keys")
+    algorithm = models.CharField(max_length=10)
+    public_key = models.CharField(max_length=128)
+    spelling = models.CharField(max_length=132)
+    fingerprint = models.CharField(max_length=64)
+    registered_at = models.DateTimeField()
+    proved_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="device_key_algorithm_known", condition=Q(algorithm__in=["p256", "ed25519"])),
+            models.UniqueConstraint(
+                fields=["fingerprint"],
+                name="device_key_unique_once_proved",
+                condition=Q(proved_at__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["device"],
+                name="device_key_one_in_use",
+                condition=Q(proved_at__isnull=False, retired_at__isnull=True),
+            ),
+        ]
+
+
+def _read_id(text: str) -> UUID | None:
+    """The id in `DEV_…` or in a UUID's usual spelling, else None."""
+    try:
+        key = UUID(text) if text.count("-") == 4 else ids.read("DEV", text)
+    except ValueError:
+        return None
+    return key if text.startswith("DEV_") or str(key) == text.lower() else None
+
+
+def external_id_index(bank_id: UUID, value: str) -> str:
+    """The blind index of an external identifier inside one bank."""
+    return vault.blind_index("device.external_id", bank_id, value)
+
+
+def push_handle_index(bank_id: UUID, handle: str) -> str:
+    """The blind index of a push handle inside one bank."""
+    return vault.blind_index("device.push_handle", bank_id, handle)

@@ -1,0 +1,38 @@
+"""Tells a device's owner what happened to it."""
+
+from typing import Final
+
+from django.template.loader import render_to_string
+
+from devices.models import Device
+from portal.accounts.operations.people import contact_of
+from portal.core import clock
+from portal.outbox import operations as outbox
+from portal.outbox.models import MessageKind
+
+SUBJECTS: Final = {
+    "registered": "A device was added to your account",
+    "activated": "Your bank switched a device on",
+    "deactivated": "Your bank switched a device off",
+    "blocked": "Your bank blocked a device",
+    "unregistered": "A device was removed from your account",
+}
+
+
+def tell_owner(device: Device, what: str) -> None:
+    """Write a notice to the contact on file, by e-mail or else by SMS. Nobody to tell: nothing is written."""
+    contact = contact_of(device.owner)
+    if not contact.email and not contact.phone:
+        return
+    body = render_to_string(
+        f"devices/notices/{what}.txt", {"device": device, "name": device.owner.name, "at": clock.now()}
+    )
+    outbox.write(
+        bank_id=device.bank_id,
+        kind=MessageKind.EMAIL if contact.email else MessageKind.SMS,
+        recipient=contact.email or contact.phone,
+        template=f"device-{what}",
+        subject=SUBJECTS[what],
+        body=body.strip(),
+        about=device,
+    )

@@ -1,0 +1,203 @@
+"""Registering devices and describing them anew."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from devices import policies
+from devices.models import Category, Device, push_handle_index
+from devices.operations.facts import DESCRIPTIVE, DeviceFacts, check_push, check_text
+from devices.operations.notices import tell_owner
+from devices.states import DeviceStatus
+from portal.accounts.models import User
+from portal.audit import log as audit
+from portal.audit.events import Event
+from portal.core import clock
+from portal.core.actor import Actor
+from portal.core.errors import Conflict, Forbidden, InvalidInput, InvalidState, NotFound
+from portal.races import retried_on_conflict
+
+# Firebase drops a registration after 270 days without contact; a client renews its handle well before.
+PUSH_LIFETIME: Final = timedelta(days=270)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The device, whether it is new, and whether anything was written."""
+
+    device: Device
+    created: bool
+    changed: bool
+
+
+@retried_on_conflict
+def register_device(*, actor: Actor, facts: DeviceFacts, customer_id: str | None = None) -> Registered:
+    """Register a customer's own device. It is active at once (Asseco seed, "Register Device").
+
+    A customer registers for itself: `customer_id`, when given, has to be its own. The bank's server has to name its
+    customer (`USR_…` or the bank's number). The same external identifier again by the same owner: fields that differ
+    are updated, none differs: nothing is written. Raises InvalidInput, Forbidden; Conflict `device-not-unique`
+    (in use by somebody else in the bank), `nickname-not-unique`, `valid-push-registration-exist`; InvalidState for a
+    device that the bank switched off.
+    """
+    policies.register(actor).require()
+    facts.check()
+    owner = _owner(actor, customer_id)
+    existing = (
+        Device.objects.select_related("owner")
+        .select_for_update(of=("self",))
+        .in_use()
+        .named_externally(owner.bank_id, facts.external_id)
+        .first()
+    )
+    if existing is None:
+        return _register(actor, owner, facts)
+    if existing.owner_id != owner.pk or existing.category != Category.OWNED:
+        raise Conflict("This device is already registered.", code="device-not-unique")
+    policies.register_again(actor, existing).require()
+    return _describe_again(actor, existing, facts)
+
+
+@retried_on_conflict
+def set_nickname(*, actor: Actor, device_id: str, nickname: str) -> Device:
+    """Name a device. The same name again writes nothing. Raises Conflict `nickname-not-unique`."""
+    nickname = check_text("nickname", nickname, required=True)
+    device = _locked(actor, device_id)
+    changes = _apply(device, {"nickname": nickname})
+    return _updated(actor, device, changes)
+
+
+@retried_on_conflict
+def set_push_handle(*, actor: Actor, device_id: str, platform: str, handle: str) -> Device:
+    """Keep where a device's push messages go. The same handle again prolongs it and leaves no event.
+
+    platform: apns, gcm, wns or mpns. Raises Conflict `valid-push-registration-exist` when the handle is in use by
+    another device; one that has lapsed there is moved here.
+    """
+    check_push(platform, handle)
+    device = _locked(actor, device_id)
+    return _updated(actor, device, _set_push(device, platform, handle))
+
+
+def _owner(actor: Actor, customer_id: str | None) -> User:
+    if actor.is_customer:
+        owner = User.objects.get(pk=actor.user_id)
+        if customer_id and customer_id not in {owner.public_id, owner.customer_number}:
+            raise Forbidden("The customer named is not the token's.", code="identity-mismatch")
+        return owner
+    if not customer_id:
+        raise InvalidInput.at("customer_id", "required", "Name the customer.")
+    try:
+        owner = User.objects.visible_to(actor).named(customer_id)
+    except NotFound:
+        raise Forbidden("This is not a customer of the bank.", code="identity-mismatch") from None
+    if not owner.is_active:
+        raise InvalidState("The customer is suspended.", code="customer-suspended")
+    return owner
+
+
+def _register(actor: Actor, owner: User, facts: DeviceFacts) -> Registered:
+    now = clock.now()
+    device = Device(
+        bank_id=owner.bank_id,
+        owner=owner,
+        category=Category.OWNED,
+        kind=facts.kind_or_inferred,
+        status=DeviceStatus.ACTIVE,
+        registered_at=now,
+        activated_at=now,
+        updated_at=now,
+    )
+    device.set_external_id(facts.external_id_kind_or_inferred, facts.external_id)
+    _apply(device, _described(facts))
+    if facts.push_platform and facts.push_handle:
+        _set_push(device, facts.push_platform, facts.push_handle)
+    device.save(force_insert=True)
+    audit.record(actor, Event.DEVICE_REGISTERED, device, after={"status": device.status, **_shown(device)})
+    tell_owner(device, "registered")
+    return Registered(device, created=True, changed=True)
+
+
+def _describe_again(actor: Actor, device: Device, facts: DeviceFacts) -> Registered:
+    changes = _apply(device, _described(facts))
+    if facts.push_platform and facts.push_handle:
+        changes |= _set_push(device, facts.push_platform, facts.push_handle)
+    _updated(actor, device, changes)
+    return Registered(device, created=False, changed=bool(changes))
+
+
+def _locked(actor: Actor, device_id: str) -> Device:
+    devices = Device.objects.visible_to(actor).owned()
+    device = devices.for_change(device_id, actor.bank_id)
+    policies.edit(actor, device).require()
+    return device
+
+
+type Changes = dict[str, tuple[object, object]]
+
+
+def _described(facts: DeviceFacts) -> dict[str, str]:
+    given = {name: getattr(facts, name) for name in (*DESCRIPTIVE, "kind")}
+    return {name: value.strip() for name, value in given.items() if value is not None}
+
+
+def _shown(device: Device) -> dict[str, object]:
+    """What a device is described by, for the audit log."""
+    shown: dict[str, object] = {name: getattr(device, name) for name in (*DESCRIPTIVE, "kind", "push_platform")}
+    return {name: value for name, value in shown.items() if value}
+
+
+def _apply(device: Device, values: dict[str, str]) -> Changes:
+    """Set what differs; returns field → (before, after)."""
+    changes: Changes = {
+        name: (getattr(device, name), value) for name, value in values.items() if getattr(device, name) != value
+    }
+    for name, (_, value) in changes.items():
+        if name != "nickname":
+            setattr(device, name, value)
+    if "nickname" in changes:
+        device.set_nickname(values["nickname"])
+        if device.nickname_taken():
+            raise Conflict("Another of your devices has this nickname.", code="nickname-not-unique")
+    return changes
+
+
+def _set_push(device: Device, platform: str, handle: str) -> Changes:
+    now = clock.now()
+    index = push_handle_index(device.bank_id, handle)
+    same = device.push_handle_index == index and device.push_platform == platform
+    if not same:
+        _free_push_handle(device, index, now)
+        before = device.push_platform
+        device.set_push_handle(platform, handle, now + PUSH_LIFETIME)
+        return {"push_platform": (before, platform)}
+    if device.push_expires_at and device.push_expires_at < now + PUSH_LIFETIME - timedelta(days=1):
+        device.push_expires_at = now + PUSH_LIFETIME
+        Device.objects.filter(pk=device.pk).update(push_expires_at=device.push_expires_at)
+    return {}
+
+
+def _free_push_handle(device: Device, index: str, now: datetime) -> None:
+    others = Device.objects.in_use().filter(bank_id=device.bank_id, push_handle_index=index).exclude(pk=device.pk)
+    other = others.select_for_update().first()
+    if other is None:
+        return
+    if other.push_expires_at and other.push_expires_at > now:
+        raise Conflict("Another device receives push messages there.", code="valid-push-registration-exist")
+    other.set_push_handle("", "", None)
+    other.save(update_fields=["push_platform", "push_handle_sealed", "push_handle_index", "push_expires_at"])
+
+
+def _updated(actor: Actor, device: Device, changes: Changes) -> Device:
+    if not changes:
+        return device
+    device.updated_at = clock.now()
+    device.save()
+    audit.record(
+        actor,
+        Event.DEVICE_UPDATED,
+        device,
+        before={name: before for name, (before, _) in changes.items()},
+        after={name: after for name, (_, after) in changes.items()},
+    )
+    return device

@@ -1,0 +1,174 @@
+"""Who may do what to a device. Doors and operations ask the same question here.
+
+A `Verdict` says yes, or names the rule, what would make it pass and who can grant it: pages show it, operations
+raise it.
+"""
+
+from dataclasses import dataclass
+
+from devices.models import Category, Device
+from devices.states import TRANSITIONS, DeviceStatus, HeldBy
+from portal.accounts.roles import Capability, who_can
+from portal.core.actor import Actor
+from portal.core.errors import Conflict, DomainError, Forbidden, InvalidState
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a step may be taken. `error` is what the operation raises when it may not."""
+
+    error: DomainError | None = None
+    granted_by: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return self.error is None
+
+    @property
+    def message(self) -> str:
+        return self.error.message if self.error else ""
+
+    def require(self) -> None:
+        if self.error:
+            raise self.error
+
+
+YES = Verdict()
+
+
+def _capability(actor: Actor, capability: Capability) -> Verdict:
+    """Staff need the capability; the bank's own server and our system need none."""
+    if actor.is_bank or actor.can(capability):
+        return YES
+    return Verdict(
+        Forbidden(f"This needs the right “{capability.label.lower()}”.", code="capability-missing"),
+        tuple(who_can(capability)),
+    )
+
+
+def _state(device: Device, status: DeviceStatus) -> Verdict:
+    if status in TRANSITIONS[device.status]:
+        return YES
+    before = DeviceStatus(device.status).label.lower()
+    return Verdict(
+        InvalidState(
+            f"A device that is {before} cannot become {status.label.lower()}.",
+            code="device-status-not-valid",
+            status=device.status,
+        )
+    )
+
+
+def _held_by_bank(device: Device) -> Verdict:
+    if device.held_by != HeldBy.BANK:
+        return YES
+    return Verdict(
+        InvalidState(
+            "The bank has switched this device off; only the bank can switch it on.",
+            code="device-status-not-valid",
+        )
+    )
+
+
+def first_no(*verdicts: Verdict) -> Verdict:
+    """The first refusal, or yes."""
+    return next((verdict for verdict in verdicts if not verdict.allowed), YES)
+
+
+def activate(actor: Actor, device: Device) -> Verdict:
+    """Staff and the bank activate. A device that the bank blocked needs a second person."""
+    if actor.is_customer:
+        return Verdict(Forbidden("A customer cannot activate a device.", code="customer-cannot-activate"))
+    may = _capability(actor, Capability.DEVICES_ACTIVATE)
+    if may.allowed and device.status == DeviceStatus.BLOCKED and device.held_by == HeldBy.BANK:
+        return Verdict(
+            Conflict("The bank blocked this device. A second person has to lift it.", code="needs-second-person")
+        )
+    if may.allowed and device.status == DeviceStatus.ACTIVE:
+        return YES
+    return first_no(may, _state(device, DeviceStatus.ACTIVE))
+
+
+def deactivate(actor: Actor, device: Device) -> Verdict:
+    """The owner, staff and the bank deactivate."""
+    may = YES if actor.is_customer else _capability(actor, Capability.DEVICES_ACTIVATE)
+    if may.allowed and device.status == DeviceStatus.INACTIVE:
+        return YES
+    return first_no(may, _state(device, DeviceStatus.INACTIVE))
+
+
+def block(actor: Actor, device: Device) -> Verdict:
+    """The owner, staff and the bank block."""
+    may = YES if actor.is_customer else _capability(actor, Capability.DEVICES_BLOCK)
+    if may.allowed and device.status == DeviceStatus.BLOCKED:
+        return YES
+    return first_no(may, _state(device, DeviceStatus.BLOCKED))
+
+
+def unblock(actor: Actor, device: Device) -> Verdict:
+    """A customer undoes only what the owner did; for everybody else it is an activation."""
+    if not actor.is_customer:
+        return activate(actor, device)
+    if device.status == DeviceStatus.ACTIVE:
+        return YES
+    if device.status == DeviceStatus.PENDING:
+        return Verdict(InvalidState("The bank has not activated this device yet.", code="device-status-not-valid"))
+    return first_no(_held_by_bank(device), _state(device, DeviceStatus.ACTIVE))
+
+
+def unregister(actor: Actor, device: Device) -> Verdict:
+    """The owner (unless the bank holds the device) and the bank retire a device."""
+    if device.status == DeviceStatus.RETIRED and (actor.is_customer or actor.is_bank):
+        return YES
+    if actor.is_customer:
+        return _held_by_bank(device)
+    if actor.is_bank or actor.is_system:
+        return YES
+    return Verdict(Forbidden("Staff do not unregister devices; block it instead.", code="staff-cannot-unregister"))
+
+
+def edit(actor: Actor, device: Device) -> Verdict:
+    """The owner and the bank's server describe a device anew; not one that is retired."""
+    if not (actor.is_customer or actor.is_bank or actor.is_system):
+        return Verdict(Forbidden("Staff correct devices with a reason.", code="staff-cannot-edit"))
+    if device.status == DeviceStatus.RETIRED:
+        return Verdict(InvalidState("The device is unregistered.", code="device-status-not-valid"))
+    return YES
+
+
+def correct(actor: Actor) -> Verdict:
+    """Staff correct descriptive data."""
+    return _capability(actor, Capability.DEVICES_CORRECT)
+
+
+def register(actor: Actor) -> Verdict:
+    """Customers register their own devices, the bank's server those of its customers."""
+    if actor.is_customer or actor.is_bank or actor.is_system:
+        return YES
+    return Verdict(Forbidden("Staff do not register devices.", code="staff-cannot-register"))
+
+
+def register_again(actor: Actor, device: Device) -> Verdict:
+    """A customer does not get a device back that the bank switched off."""
+    return _held_by_bank(device) if actor.is_customer else YES
+
+
+def issue(actor: Actor) -> Verdict:
+    """The bank issues cards and tokens."""
+    if actor.is_bank or actor.is_system:
+        return YES
+    return Verdict(Forbidden("Only the bank issues devices.", code="cannot-issue"))
+
+
+def is_issued(device: Device) -> bool:
+    return device.category == Category.ISSUED
+
+
+def read(actor: Actor) -> Verdict:
+    """Staff look at devices."""
+    return _capability(actor, Capability.DEVICES_READ)
+
+
+def enrol_key(actor: Actor) -> Verdict:
+    """Keys are enrolled by our own enrolment, which has checked who asks."""
+    return YES if actor.is_system else Verdict(Forbidden("Keys come by enrolment.", code="cannot-enrol-key"))

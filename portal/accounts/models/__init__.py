@@ -1,0 +1,30 @@
+"""Tenants, people, clients, tokens, sessions and second factors."""
+
+from portal.accounts.models.authenticators import BackupCode, TotpAuthenticator
+from portal.accounts.models.oauth import (
+    AccessToken,
+    Application,
+    ApplicationKind,
+    DeviceGrant,
+    Grant,
+    IDToken,
+    RefreshToken,
+)
+from portal.accounts.models.people import Bank, User, UserKind
+from portal.accounts.models.sessions import PortalSession
+
+__all__ = [
+    "AccessToken",
+    "Application",
+    "ApplicationKind",
+    "BackupCode",
+    "Bank",
+    "DeviceGrant",
+    "Grant",
+    "IDToken",
+    "PortalSession",
+    "RefreshToken",
+    "TotpAuthenticator",
+    "User",
+    "UserKind",
+]

@@ -1,0 +1,127 @@
+"""API clients and their tokens: OAuth Toolkit's models with what a bank needs.
+
+Tokens are kept as SHA-256 only. A live access token is a session; one that is bound to a device works only while
+the device is active.
+"""
+
+from typing import ClassVar, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from oauth2_provider.models import (
+    AbstractAccessToken,
+    AbstractApplication,
+    AbstractDeviceGrant,
+    AbstractGrant,
+    AbstractIDToken,
+    AbstractRefreshToken,
+)
+
+from portal.accounts.models.people import Bank
+from portal.accounts.scopes import SCOPES_BY_KIND
+from portal.core import clock
+
+
+class ApplicationKind(models.TextChoices):
+    BANK = "bank"  # a bank's server, by client credentials
+    MERCHANT = "merchant"  # a merchant's server, by client credentials
+    MOBILE = "mobile"  # a mobile application, on behalf of a customer
+
+
+class Application(AbstractApplication):
+    """A client of the API. It belongs to one bank and reaches only the dialects and scopes listed here.
+
+    dialects, allowed_scopes: lists of names; an empty list opens nothing.
+    allowed_ips: networks in CIDR notation the client may call from; an empty list means any.
+    app_secret_digest: keyed digest of the secret a mobile application sends with each call (X-Hyphen-App-Secret).
+    """
+
+    bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="applications")
+    kind = models.CharField(max_length=10, choices=ApplicationKind)
+    dialects = models.JSONField(default=list)
+    allowed_scopes = models.JSONField(default=list)
+    allowed_ips = models.JSONField(default=list, blank=True)
+    app_secret_digest = models.CharField(max_length=64, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(AbstractApplication.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(name="application_kind_known", condition=Q(kind__in=ApplicationKind.values)),
+        ]
+
+    def is_usable(self, request: object) -> bool:
+        """OAuth Toolkit asks this before it issues anything."""
+        return self.suspended_at is None
+
+    def clean(self) -> None:
+        super().clean()
+        unknown = set(self.allowed_scopes) - SCOPES_BY_KIND[self.kind]
+        if unknown:
+            raise ValidationError(f"A {self.kind} client cannot have: {', '.join(sorted(unknown))}.")
+
+
+class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
+    def live(self) -> Self:
+        """Tokens that open something right now: what a person would call a session."""
+        return self.filter(ended_at__isnull=True, expires__gt=clock.now())
+
+
+class AccessToken(AbstractAccessToken):
+    """An access token. `device` binds it: it dies with the device, at the next request.
+
+    ended_at: set when the token was ended before its time; an ended token never works again.
+    key_thumbprint: RFC 7638 thumbprint of the key the bearer has to prove, or "".
+    """
+
+    device = models.ForeignKey(
+        "devices.Device", on_delete=models.PROTECT, null=True, blank=True, related_name="access_tokens"
+    )
+    key_thumbprint = models.CharField(max_length=64, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager["AccessToken"]] = models.Manager.from_queryset(AccessTokenQuerySet)()
+
+    class Meta(AbstractAccessToken.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="access_token_has_a_bearer",
+                condition=Q(user__isnull=False) | Q(application__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="access_token_device_needs_user",
+                condition=Q(device__isnull=True) | Q(user__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["device", "expires"], name="access_token_by_device")]
+
+    def is_expired(self) -> bool:
+        return self.ended_at is not None or bool(super().is_expired())
+
+
+class RefreshToken(AbstractRefreshToken):
+    """Renews an access token once; used twice, its whole family ends (RFC 9700 4.14)."""
+
+    class Meta(AbstractRefreshToken.Meta):
+        pass
+
+
+class Grant(AbstractGrant):
+    """An authorization code."""
+
+    class Meta(AbstractGrant.Meta):
+        pass
+
+
+class IDToken(AbstractIDToken):
+    """Kept because OAuth Toolkit's schema refers to it; the portal issues none."""
+
+    class Meta(AbstractIDToken.Meta):
+        pass
+
+
+class DeviceGrant(AbstractDeviceGrant):
+    """Kept because OAuth Toolkit's schema refers to it; the device authorization grant is off."""
+
+    class Meta(AbstractDeviceGrant.Meta):
+        pass

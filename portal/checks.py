@@ -1,0 +1,97 @@
+"""Start-up checks: every dangerous or broken setting has an id and a hint."""
+
+import sys
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+from portal.env import Problem
+
+SECRETS = {
+    "PORTAL_SECRET_KEY": "portal.E011",
+    "PORTAL_SEALING_KEYS": "portal.E012",
+    "PORTAL_INDEX_KEY": "portal.E013",
+    "PORTAL_AUDIT_KEY": "portal.E014",
+    "PORTAL_AUDIT_SIGNING_KEY": "portal.E015",
+}
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def problems() -> list[Problem]:
+    """Everything that keeps the portal from starting, in the order a person would mend it."""
+    found: list[Problem] = list(settings.SETTING_PROBLEMS)
+    found += _demo_problems() if settings.DEMO else _production_problems()
+    return found
+
+
+def _production_problems() -> Iterable[Problem]:
+    for name, id in SECRETS.items():
+        if not settings.SECRETS[name]:
+            yield Problem(id, f"{name} is not set.", "Make all secrets with: manage.py new_secrets")
+    if settings.SECRETS["PORTAL_SECRET_KEY"] and len(settings.SECRETS["PORTAL_SECRET_KEY"]) < 32:
+        yield Problem(
+            "portal.E016",
+            "PORTAL_SECRET_KEY is short.",
+            "Use at least 32 characters; see manage.py new_secrets",
+        )
+    if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
+        yield Problem(
+            "portal.E017",
+            "PORTAL_ALLOWED_HOSTS names no host.",
+            "Example: PORTAL_ALLOWED_HOSTS=portal.bank.example",
+        )
+    if not settings.BASE_URL.startswith("https://"):
+        yield Problem(
+            "portal.E018",
+            "PORTAL_BASE_URL is not an https address.",
+            "Example: PORTAL_BASE_URL=https://portal.bank.example",
+        )
+    keys = [
+        settings.INDEX_KEY,
+        settings.AUDIT_KEY,
+        settings.AUDIT_SIGNING_KEY,
+        *settings.SEALING_KEYS.values(),
+    ]
+    given = [key for key in keys if key]
+    if len(set(given)) != len(given):
+        yield Problem(
+            "portal.E019",
+            "Two secrets are the same key.",
+            "Each key has one use; make them with: manage.py new_secrets",
+        )
+
+
+def _demo_problems() -> Iterable[Problem]:
+    if settings.DATABASE_URL:
+        yield Problem(
+            "portal.E021",
+            "The demo does not run on an external database.",
+            "Set PORTAL_MODE=production, or unset PORTAL_DATABASE_URL",
+        )
+    if settings.BIND not in LOOPBACK:
+        yield Problem(
+            "portal.E022",
+            "The demo only listens on loopback.",
+            "Unset PORTAL_BIND, or set PORTAL_MODE=production",
+        )
+    if settings.TRUSTED_PROXIES:
+        yield Problem(
+            "portal.E023",
+            "The demo stands behind no proxy.",
+            "Unset PORTAL_TRUSTED_PROXIES, or set PORTAL_MODE=production",
+        )
+
+
+@register(Tags.security)
+def check_settings(**kwargs: object) -> list[CheckMessage]:
+    return [Error(problem.message, hint=problem.hint, id=problem.id) for problem in problems()]
+
+
+def require_safe_settings() -> None:
+    """Leave the process with code 1 and one line for each problem. Called by the web server and the worker."""
+    found = problems()
+    for problem in found:
+        sys.stderr.write(f"{problem.id}: {problem.message} {problem.hint}\n")
+    if found:
+        raise SystemExit(1)

@@ -1,0 +1,94 @@
+"""Who acts, through which door. Built by the door from the credential alone; the first argument of each operation."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+
+class ActorKind(StrEnum):
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    BANK = "bank"  # a bank's server, by client credentials
+    MERCHANT = "merchant"  # a merchant's server, by client credentials
+    SYSTEM = "system"  # our own background work and commands
+    ANONYMOUS = "anonymous"  # nobody known: only refusals are written in this name
+
+
+class Channel(StrEnum):
+    PORTAL = "portal"
+    ADMIN = "admin"
+    ASSECO = "asseco"
+    HYPHEN = "hyphen"
+    SPID = "spid"
+    ADIBA = "adiba"
+    PEERE = "peere"
+    OAUTH = "oauth"
+    COMMAND = "command"
+    TASK = "task"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who acts.
+
+    id: the stable name written into the audit log: a user's or application's UUID, the name of a job, or "".
+    label: the same for people to read.
+    bank_id: the tenant; None only for the system.
+    capabilities: what a member of staff may do (from the role). Empty for everybody else.
+    scopes: what the access token may do. Empty where no token was used.
+    device_id: the device a bound token belongs to.
+    claims: what the caller said about itself (e.g. `adminId`); kept in the log, never believed.
+    """
+
+    kind: ActorKind
+    id: str
+    label: str
+    channel: Channel
+    bank_id: UUID | None = None
+    user_id: UUID | None = None
+    application_id: int | None = None
+    device_id: UUID | None = None
+    token_id: int | None = None
+    capabilities: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    ip: str = ""
+    request_id: str = ""
+    claims: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def system(cls, name: str, *, bank_id: UUID | None = None, channel: Channel = Channel.TASK) -> Self:
+        """Our own work: a task, a sweep, a command. `name` says which, e.g. "audit.seal"."""
+        return cls(kind=ActorKind.SYSTEM, id=name, label=name, channel=channel, bank_id=bank_id)
+
+    @classmethod
+    def anonymous(cls, channel: Channel, *, ip: str = "", request_id: str = "", label: str = "unknown") -> Self:
+        """Somebody without a good credential."""
+        return cls(kind=ActorKind.ANONYMOUS, id="", label=label, channel=channel, ip=ip, request_id=request_id)
+
+    @property
+    def is_customer(self) -> bool:
+        return self.kind is ActorKind.CUSTOMER
+
+    @property
+    def is_staff(self) -> bool:
+        return self.kind is ActorKind.STAFF
+
+    @property
+    def is_bank(self) -> bool:
+        return self.kind is ActorKind.BANK
+
+    @property
+    def is_system(self) -> bool:
+        return self.kind is ActorKind.SYSTEM
+
+    def can(self, capability: str) -> bool:
+        """Whether a member of staff has this capability. The system has all, nobody else has any."""
+        return self.is_system or capability in self.capabilities
+
+    def has_scope(self, scope: str) -> bool:
+        return scope in self.scopes
+
+    def claiming(self, **claims: str) -> Self:
+        """The same actor with claims noted for the log."""
+        return replace(self, claims={**self.claims, **claims})

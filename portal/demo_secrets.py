@@ -1,0 +1,53 @@
+"""The demo's own secrets: made once, kept in a file that only its owner can read."""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def new_secret(name: str) -> str:
+    """A fresh value for one secret setting."""
+    key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    return f"k1:{key}" if name == "PORTAL_SEALING_KEYS" else key
+
+
+def demo_secrets(var: Path, names: Sequence[str]) -> dict[str, str]:
+    """The demo's secrets, from VAR/demo-secrets.json; those that are missing are made and kept.
+
+    Two processes that start together end with the same secrets: the file is put in place by a link that fails
+    when it exists. Where VAR cannot be written, the values last as long as the process (the start-up check names
+    that).
+    """
+    path = var / "demo-secrets.json"
+    found = _read(path)
+    if all(name in found for name in names):
+        return {name: found[name] for name in names}
+    made = {name: found.get(name) or new_secret(name) for name in names}
+    try:
+        var.mkdir(parents=True, exist_ok=True)
+        draft = var / f"demo-secrets.{os.getpid()}.{secrets.token_hex(4)}"
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(made, file, indent=1)
+        if found:
+            draft.replace(path)
+        else:
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                made = {**made, **_read(path)}
+            finally:
+                draft.unlink()
+    except OSError:
+        return made
+    return {name: made[name] for name in names}
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in values.items()} if isinstance(values, dict) else {}

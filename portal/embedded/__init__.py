@@ -1,0 +1,1 @@
+"""What runs beside the portal's own code: processes and their life. Knows nothing of banks, devices or people."""

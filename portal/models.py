@@ -1,0 +1,38 @@
+"""Rows that no app owns: beat slots, stored answers, worker heartbeats."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class JobSlot(models.Model):
+    """One run of a scheduled task at one moment. The unique row lets beat run on every node: the first claims it."""
+
+    task = models.CharField(max_length=64)
+    slot = models.BigIntegerField()
+    claimed_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["task", "slot"], name="job_slot_once")]
+
+
+class WorkerBeat(models.Model):
+    """The last sign of life of the background workers, written by the beat task. One row per worker host."""
+
+    worker = models.CharField(max_length=120, primary_key=True)
+    seen_at = models.DateTimeField()
+
+
+class StoredAnswer(models.Model):
+    """The first answer to a POST with an Idempotency-Key.
+
+    scope: keyed digest of client, user, path and the caller's key. body_digest: keyed digest of the request's body.
+    status 0: the first call is still at work. answer_sealed: the answer's body, sealed.
+    """
+
+    scope = models.CharField(max_length=64, primary_key=True)
+    body_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    answer_sealed = models.TextField(blank=True)
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_index=True)

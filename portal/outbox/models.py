@@ -1,0 +1,71 @@
+"""Messages to people and systems: written with the change that causes them, sent after it."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from portal.core import ids
+
+
+class MessageState(models.TextChoices):
+    PENDING = "pending"  # the sweep sends it when next_try_at has come
+    SENDING = "sending"  # a worker has claimed it; after claim_until another may
+    SENT = "sent"  # done; the body is wiped
+    FAILED = "failed"  # given up after the last try
+
+
+class MessageKind(models.TextChoices):
+    EMAIL = "email"
+    SMS = "sms"
+
+
+class Message(models.Model):
+    """One message. Recipient and body are sealed; the body is wiped after delivery.
+
+    about_type, about_id: the object it is about. attempts: tries so far. last_error: what the gateway said last.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    bank_id = models.UUIDField()
+    kind = models.CharField(max_length=10, choices=MessageKind)
+    template = models.CharField(max_length=64)
+    recipient_sealed = models.TextField()
+    recipient_hint = models.CharField(max_length=16)
+    subject = models.CharField(max_length=200, blank=True)
+    body_sealed = models.TextField(blank=True)
+    about_type = models.CharField(max_length=32, blank=True)
+    about_id = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=10, choices=MessageState, default=MessageState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    claim_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="message_state_known", condition=Q(state__in=MessageState.values)),
+            models.CheckConstraint(name="message_kind_known", condition=Q(kind__in=MessageKind.values)),
+            models.CheckConstraint(
+                name="message_sent_is_wiped",
+                condition=~Q(state=MessageState.SENT) | Q(sent_at__isnull=False, body_sealed=""),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_try_at"],
+                name="message_waiting",
+                condition=Q(state__in=[MessageState.PENDING, MessageState.SENDING]),
+            ),
+            models.Index(fields=["bank_id", "-id"], name="message_by_bank"),
+        ]
+
+
+class SinkDelivery(models.Model):
+    """What the demo's sink received: the message as its reader would have seen it, sealed. Demo mode only."""
+
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, primary_key=True, related_name="sink")
+    text_sealed = models.TextField()
+    delivered_at = models.DateTimeField()

@@ -1,0 +1,322 @@
+"""All settings, read from the environment (PORTAL_*). docs/configuration.md describes each one."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from portal import logs
+from portal.demo_secrets import demo_secrets
+from portal.env import Environment, Problem, read_database_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Environment()
+MODE = env.choice("PORTAL_MODE", ("demo", "production"))
+DEMO = MODE == "demo"
+DEBUG = False
+PORT = env.number("PORT", 8000, low=1, high=65535)
+BIND = env.text("PORTAL_BIND", "127.0.0.1")
+VAR = Path(env.text("PORTAL_VAR", str(BASE_DIR / "var"))).resolve()
+BASE_URL = env.text("PORTAL_BASE_URL", f"http://127.0.0.1:{PORT}" if DEMO else "").rstrip("/")
+
+# Secrets. In the demo those that are not given are made once and kept in VAR.
+SECRET_NAMES = (
+    "PORTAL_SECRET_KEY",
+    "PORTAL_SEALING_KEYS",
+    "PORTAL_INDEX_KEY",
+    "PORTAL_AUDIT_KEY",
+    "PORTAL_AUDIT_SIGNING_KEY",
+)
+SECRETS = {name: env.secret(name) for name in SECRET_NAMES}
+SECRETS_GIVEN = sorted(name for name, value in SECRETS.items() if value)
+if DEMO:
+    SECRETS = {name: SECRETS[name] or value for name, value in demo_secrets(VAR, SECRET_NAMES).items()}
+# Django refuses an empty key while it loads; the start-up check says it in our words.
+SECRET_KEY = SECRETS["PORTAL_SECRET_KEY"] or "missing"
+SEALING_KEYS = env.keys("PORTAL_SEALING_KEYS", SECRETS["PORTAL_SEALING_KEYS"])
+INDEX_KEY = env.key("PORTAL_INDEX_KEY", SECRETS["PORTAL_INDEX_KEY"])
+AUDIT_KEY = env.key("PORTAL_AUDIT_KEY", SECRETS["PORTAL_AUDIT_KEY"])
+AUDIT_SIGNING_KEY = env.key("PORTAL_AUDIT_SIGNING_KEY", SECRETS["PORTAL_AUDIT_SIGNING_KEY"])
+
+# Where we are reached, and by whom.
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"] if DEMO else env.words("PORTAL_ALLOWED_HOSTS")
+TRUSTED_PROXIES = env.networks("PORTAL_TRUSTED_PROXIES")
+METRICS_ALLOW = env.networks("PORTAL_METRICS_ALLOW", "127.0.0.0/8,::1/128")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # stripped unless it comes from a trusted proxy
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL else []
+
+# Database. Operations own their transactions: ATOMIC_REQUESTS stays off.
+DATABASE_URL = env.secret("PORTAL_DATABASE_URL")
+SQLITE = {
+    "ENGINE": "portal.sqlite",
+    "NAME": VAR / "portal.sqlite3",
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 60,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    },
+}
+WEB_THREADS = env.number("PORTAL_WEB_THREADS", 16, low=1, high=512)
+
+
+def _database() -> dict[str, object]:
+    if not DATABASE_URL:
+        return dict(SQLITE)
+    try:
+        database = read_database_url(DATABASE_URL)
+    except ValueError as error:
+        env.problem("portal.E007", "PORTAL_DATABASE_URL cannot be read.", str(error))
+        return dict(SQLITE)
+    pool = {"min_size": 2, "max_size": WEB_THREADS + 4, "timeout": 15}
+    return {**database, "OPTIONS": {**database["OPTIONS"], "pool": pool}}
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# Valkey: the broker's doorbell (db 0) and the cache (db 1). Without URLs, the embedded server's socket.
+def _socket() -> Path:
+    """The embedded server's socket. Its path may have 108 bytes, so that of a deep VAR is in a short folder."""
+    path = VAR / "run" / "valkey.sock"
+    if len(str(path)) <= 100:
+        return path
+    digest = hashlib.sha256(str(VAR).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"portal-{digest}" / "valkey.sock"
+
+
+VALKEY_SOCKET = _socket()
+BROKER_URL = env.secret("PORTAL_BROKER_URL") or f"redis+socket://{VALKEY_SOCKET}?virtual_host=0"
+CACHE_URL = env.secret("PORTAL_CACHE_URL") or f"unix://{VALKEY_SOCKET}?db=1"
+EMBEDDED_VALKEY = not env.text("PORTAL_BROKER_URL") or not env.text("PORTAL_CACHE_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "portal",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
+
+INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "oauth2_provider",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_otp",
+    "axes",
+    "django_htmx",
+    "portal",
+    "portal.audit",
+    "portal.outbox",
+    "portal.accounts",
+    "devices",
+    "portal.web",
+]
+
+MIDDLEWARE = [
+    "portal.requests.RequestContextMiddleware",
+    "portal.metrics.MetricsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.accounts.sessions.PortalSessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.shell",
+            ],
+        },
+    }
+]
+
+# People and their sessions.
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "portal.accounts.backends.StaffBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "portal.accounts.hashers.ClientSecretHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "web:sign-in"
+SESSION_ENGINE = "portal.accounts.sessions"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_NAME = "portal_session" if DEMO else "__Host-session"
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "portal_csrf" if DEMO else "__Host-csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
+LANGUAGE_COOKIE_HTTPONLY = True
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "portal.requests.client_ip"
+AXES_LOCKOUT_CALLABLE = "portal.web.errors.locked_out"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "Device Trust"
+
+# Web hygiene. The demo is plain http on loopback; production is https only.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEMO
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 0 if DEMO else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "base-uri": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
+BODY_LIMIT = 64 * 1024  # bytes of a request's body at the API
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+# OAuth 2.0 by RFC 9700. Tokens are kept as SHA-256 only.
+OAUTH2_PROVIDER_APPLICATION_MODEL = "accounts.Application"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "accounts.AccessToken"
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "accounts.RefreshToken"
+OAUTH2_PROVIDER_GRANT_MODEL = "accounts.Grant"
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "accounts.IDToken"
+OAUTH2_PROVIDER_DEVICE_GRANT_MODEL = "accounts.DeviceGrant"
+OAUTH2_PROVIDER = {
+    "SCOPES_BACKEND_CLASS": "portal.accounts.scopes.ApplicationScopes",
+    "SCOPES": {},
+    "DEFAULT_SCOPES": [],
+    "OAUTH2_VALIDATOR_CLASS": "portal.accounts.validator.PortalOAuth2Validator",
+    "CLIENT_SECRET_HASHER": "portal_client_secret",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "ROTATE_REFRESH_TOKEN": True,
+    "PKCE_REQUIRED": True,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "portal.api.schema.DialectSchema",
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "portal.api.base.handle_exception",
+}
+API_CALLS_PER_MINUTE = env.number("PORTAL_API_CALLS_PER_MINUTE", 60_000, low=1, high=10_000_000)
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+}
+
+# Background work.
+CELERY_BROKER_URL = BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "portal"
+CELERY_BEAT_SCHEDULE = {
+    "audit.seal": {"task": "audit.seal", "schedule": 1.0, "options": {"expires": 5}},
+    "audit.sweep": {"task": "audit.sweep", "schedule": 3600.0},
+    "outbox.sweep": {"task": "outbox.sweep", "schedule": 10.0, "options": {"expires": 30}},
+    "portal.beat": {"task": "portal.beat", "schedule": 15.0, "options": {"expires": 30}},
+    "portal.clean": {"task": "portal.clean", "schedule": 600.0},
+}
+
+# Mail, used by the e-mail gateway.
+EMAIL_FROM = env.text("PORTAL_EMAIL_FROM", "portal@localhost")
+MAILERS = {
+    "default": {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": env.text("PORTAL_EMAIL_HOST", "localhost"),
+            "port": env.number("PORTAL_EMAIL_PORT", 25, low=1, high=65535),
+            "timeout": 10,
+        },
+    }
+}
+EMAIL_HOST_GIVEN = bool(env.text("PORTAL_EMAIL_HOST"))
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("PORTAL_STATIC_ROOT", str(VAR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEMO
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEMO
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+LOG_LEVEL = env.choice("PORTAL_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))
+LOGGING = logs.configuration(LOG_LEVEL)
+
+SETTING_PROBLEMS: list[Problem] = env.problems

@@ -1,0 +1,34 @@
+"""Settings for the test suite: fixed secrets, no network, one database file per run."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("PORTAL_VAR", str(Path(tempfile.gettempdir()) / f"portal-tests-{os.getpid()}"))
+for name, value in {
+    "PORTAL_SECRET_KEY": "tests-only-not-a-secret-tests-only-not-a-secret",
+    "PORTAL_SEALING_KEYS": "t1:" + "A" * 42 + "E",
+    "PORTAL_INDEX_KEY": "B" * 42 + "E",
+    "PORTAL_AUDIT_KEY": "C" * 42 + "E",
+    "PORTAL_AUDIT_SIGNING_KEY": "D" * 42 + "E",
+}.items():
+    os.environ[name] = value
+
+from portal.env import read_database_url  # noqa: E402
+from portal.settings import *  # noqa: E402, F403
+from portal.settings import DATABASES, SQLITE, VAR  # noqa: E402
+
+VAR.mkdir(parents=True, exist_ok=True)
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+TEST_DATABASE_URL = os.environ.get("PORTAL_TEST_DATABASE_URL", "")
+if TEST_DATABASE_URL:
+    DATABASES["default"] = read_database_url(TEST_DATABASE_URL)
+else:
+    DATABASES["default"] = {**SQLITE, "TEST": {"NAME": str(VAR / "test.sqlite3")}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CELERY_BROKER_URL = "memory://"
+PASSWORD_HASHERS = [
+    "portal.accounts.hashers.ClientSecretHasher",
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+]
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}

@@ -1,0 +1,230 @@
+"""Charts as plain geometry. A template draws them as SVG, so they need no script and no inline style.
+
+Horizontal places are percentages and vertical ones are pixels: the drawing then stretches from a phone to a
+desktop without a viewBox, and neither its text nor its rounded corners are squeezed.
+Every number that reaches the template is a string or a whole number, so no locale can change its spelling.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+TOP = 10  # pixels kept free above the highest gridline, for its label
+GAP = 2  # pixels between the two parts of a bar
+LEAST = 3  # pixels; a count of one must be seen beside a count of a thousand
+LABELS = 38  # pixels below the base line, for the day and the month
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """What happened on one day (UTC)."""
+
+    day: dt.date
+    actions: int
+    refusals: int
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One day: a part for actions with a part for refusals on top. A height of 0 is not drawn."""
+
+    day: str
+    month: str
+    name: str
+    actions: int
+    refusals: int
+    slot_x: str
+    slot_width: str
+    x: str
+    width: str
+    middle: str
+    actions_y: int
+    actions_height: int
+    refusals_y: int
+    refusals_height: int
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A gridline with the count it stands for."""
+
+    label: str
+    y: int
+    label_y: int
+
+
+@dataclass(frozen=True)
+class ActivityChart:
+    """Stacked bars, one per day, oldest first. `description` says in words what the picture shows."""
+
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+    height: int
+    base_y: int
+    day_y: int
+    month_y: int
+    actions: int
+    refusals: int
+    description: str
+
+
+def _percent(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".") + "%"
+
+
+def _day_name(day: dt.date) -> str:
+    return f"{day.day} {day:%b}"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def tick_step(highest: int) -> int:
+    """The smallest of 1, 2, 5, 10, 20, 50 … that needs at most four steps to reach `highest`."""
+    step = 1
+    for factor in (2, 2.5, 2) * 12:
+        if step * 4 >= highest:
+            break
+        step = int(step * factor)
+    return step
+
+
+def _bar_height(count: int, scale: float) -> int:
+    return max(LEAST, round(count * scale)) if count else 0
+
+
+def _bar(index: int, count: DayCount, *, slot: float, scale: float, base: int, month: bool) -> Bar:
+    actions = _bar_height(count.actions, scale)
+    refusals = _bar_height(count.refusals, scale)
+    lifted = actions + GAP if actions and refusals else actions
+    return Bar(
+        day=str(count.day.day),
+        month=f"{count.day:%b}" if month else "",
+        name=_day_name(count.day),
+        actions=count.actions,
+        refusals=count.refusals,
+        slot_x=_percent(index * slot),
+        slot_width=_percent(slot),
+        x=_percent(index * slot + slot * 0.18),
+        width=_percent(slot * 0.64),
+        middle=_percent(index * slot + slot / 2),
+        actions_y=base - actions,
+        actions_height=actions,
+        refusals_y=base - lifted - refusals,
+        refusals_height=refusals,
+    )
+
+
+def _describe(days: Sequence[DayCount], actions: int, refusals: int) -> str:
+    if not days:
+        return "No days to show."
+    text = (
+        f"{_day_name(days[0].day)} to {_day_name(days[-1].day)}: "
+        f"{_plural(actions, 'action')} and {_plural(refusals, 'refusal')}."
+    )
+    busiest = max(days, key=lambda count: count.actions + count.refusals)
+    if total := busiest.actions + busiest.refusals:
+        text += f" Busiest day: {_day_name(busiest.day)} with {total:,}."
+    return text
+
+
+def activity(days: Sequence[DayCount], *, plot_height: int = 150) -> ActivityChart:
+    """Lay out one stacked bar per day, in the order given (oldest first).
+
+    plot_height: pixels between the base line and the highest gridline.
+    """
+    highest = max((count.actions + count.refusals for count in days), default=0)
+    step = tick_step(highest)
+    steps = max(1, math.ceil(highest / step))
+    base = TOP + plot_height
+    scale = plot_height / (steps * step)
+    slot = 100 / max(1, len(days))
+    actions = sum(count.actions for count in days)
+    refusals = sum(count.refusals for count in days)
+    levels = [(number * step, base - round(number * step * scale)) for number in range(steps + 1)]
+    return ActivityChart(
+        bars=tuple(
+            _bar(
+                index,
+                count,
+                slot=slot,
+                scale=scale,
+                base=base,
+                month=index == 0 or count.day.day == 1,
+            )
+            for index, count in enumerate(days)
+        ),
+        ticks=tuple(Tick(f"{value:,}", y, y + 4) for value, y in levels),
+        height=base + LABELS,
+        base_y=base,
+        day_y=base + 17,
+        month_y=base + 33,
+        actions=actions,
+        refusals=refusals,
+        description=_describe(days, actions, refusals),
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One share of a whole: `word` is a status that `portal.web.marks` knows."""
+
+    word: str
+    count: int
+    x: str
+    width: str
+    share: str
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A horizontal bar cut into parts; parts of nothing are left out of the bar, not out of the list."""
+
+    parts: tuple[Part, ...]
+    total: int
+
+
+def _share(count: int, total: int) -> str:
+    if not total or not count:
+        return "0 %"
+    percent = count * 100 / total
+    if percent < 1:
+        return "< 1 %"
+    return "> 99 %" if 99 < percent < 100 else f"{percent:.0f} %"
+
+
+def distribution(counts: Sequence[tuple[str, int]]) -> Distribution:
+    """Lay out `(word, count)` pairs side by side, in the order given."""
+    total = sum(count for _, count in counts)
+    parts: list[Part] = []
+    before = 0
+    for word, count in counts:
+        start = before * 100 / total if total else 0
+        width = count * 100 / total if total else 0
+        parts.append(Part(word, count, _percent(start), _percent(width), _share(count, total)))
+        before += count
+    return Distribution(tuple(parts), total)
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A line in a box of 100 × 24 units that may be stretched. Decoration: its number stands beside it."""
+
+    line: str
+    area: str
+
+
+def sparkline(values: Sequence[int]) -> Sparkline | None:
+    """The course of `values`, oldest first; None where there is no course to show (fewer than two)."""
+    if len(values) < 2:
+        return None
+    low, high = min(values), max(values)
+    spread = (high - low) or 1
+    points = [
+        f"{index * 100 / (len(values) - 1):.1f},{22 - (value - low) * 20 / spread:.1f}"
+        for index, value in enumerate(values)
+    ]
+    line = " ".join(points)
+    return Sparkline(line=line, area=f"0,24 {line} 100,24")
