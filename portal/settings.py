@@ -56,6 +56,7 @@ SQLITE = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     },
 }
+WEB_WORKERS = env.number("PORTAL_WEB_WORKERS", 2, low=1, high=64)  # processes
 WEB_THREADS = env.number("PORTAL_WEB_THREADS", 16, low=1, high=512)
 
 
@@ -263,6 +264,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Background work.
+WORKER_THREADS = env.number("PORTAL_WORKER_THREADS", 4, low=1, high=64)
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

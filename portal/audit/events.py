@@ -18,6 +18,7 @@ class Event(models.TextChoices):
     DEVICE_UNREGISTERED = "device.unregistered", "Device unregistered"
     DEVICE_CORRECTED = "device.corrected", "Device data corrected"
     DEVICE_KEY_ENROLLED = "device.key-enrolled", "Device key enrolled"
+    DEVICE_ISSUED = "device.issued", "Device issued"
 
     CUSTOMER_CREATED = "customer.created", "Customer created"
     CUSTOMER_CORRECTED = "customer.corrected", "Customer data corrected"

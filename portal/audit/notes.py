@@ -71,10 +71,10 @@ def read(note: str) -> Checkpoint:
 def check(note: str, key: Ed25519PublicKey) -> None:
     """Raises BadNote where the text was not signed with this key."""
     text, _, signature_line = note.partition("\n\n")
-    name, _, encoded = signature_line.removeprefix("— ").rstrip("\n").partition(" ")
+    encoded = signature_line.removeprefix(f"— {ORIGIN} ").removesuffix("\n")
     try:
         signature = base64.b64decode(encoded, validate=True)
-        if name != ORIGIN or signature[:_KEY_HASH_BYTES] != key_hash(key):
+        if signature_line != f"— {ORIGIN} {encoded}\n" or signature[:_KEY_HASH_BYTES] != key_hash(key):
             raise BadNote("signed with a key that is not ours")
         key.verify(signature[_KEY_HASH_BYTES:], f"{text}\n".encode())
     except (binascii.Error, InvalidSignature):

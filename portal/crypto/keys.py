@@ -46,13 +46,12 @@ class InvalidKey(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A checked public key. Two are equal when they are the same point, however each was spelling.
+    """A checked public key. Two are equal when they are the same point, however each was spelled.
 
-    ``canonical``    lower-case hex: for P-256 X then Y (128 digits), for Ed25519 RFC 8032's 32 bytes (64
-    digits) ``fingerprint``  lower-case hex SHA-256 of the DER SubjectPublicKeyInfo, point uncompressed: it
-    names the
+    ``canonical``    lower-case hex: X then Y for P-256 (128 digits), RFC 8032's bytes for Ed25519 (64 digits)
+    ``fingerprint``  lower-case hex SHA-256 of the DER SubjectPublicKeyInfo, point uncompressed: it names the
                      algorithm and the curve, and any common tool can compute it again
-    ``spelling``      the text as it was given
+    ``spelling``     the text as it was given
     ``key``          the library's object
     """
 

@@ -2,7 +2,9 @@
 
 import os
 import sys
+import warnings
 
+from celery.exceptions import SecurityWarning
 from celery.signals import beat_embedded_init
 
 from portal.embedded import leash
@@ -12,9 +14,11 @@ def main() -> None:
     """Work until SIGTERM, then finish what is under way. The clock runs in a child that ends with us."""
     os.umask(0o077)
     leash.name("portal-jobs")
+    warnings.simplefilter("ignore", SecurityWarning)  # who runs the worker is for those who install the portal
     sys.argv = ["-m", __name__]  # what Celery runs again when it is told to reload (SIGHUP)
-    from portal.celery import app
     from django.conf import settings
+
+    from portal.celery import app
 
     parent = os.getpid()
 

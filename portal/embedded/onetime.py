@@ -8,7 +8,7 @@ STEP = 30
 
 
 def code(secret: str, *, at: float) -> str:
-    """The code for a base32 `secret` at the time `at` (seconds since 1970). Raises ValueError for another spelling."""
+    """The code for a base32 `secret` at `at` seconds since 1970. Raises ValueError for another spelling."""
     key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
     digest = hmac.digest(key, struct.pack(">Q", int(at) // STEP), "sha1")
     offset = digest[-1] & 0x0F

@@ -169,14 +169,17 @@ def _answers(port: int, password: str) -> bool:
 
 
 def _run(argv: list[str], environment: dict[str, str]) -> int:
-    """The exit code of COMMAND. Ctrl-C reaches it from the terminal; we wait for its end all the same."""
-    child = subprocess.Popen(argv, env=environment)  # noqa: S603  our own command line
+    """The exit code of COMMAND. A stop signal ends COMMAND first, and then us in the ordinary way."""
+    program = shutil.which(argv[0]) or argv[0]
+    child = subprocess.Popen(command([program, *argv[1:]]), env=environment)  # noqa: S603  our own command line
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda number, _: child.send_signal(number))
     while True:
         try:
             code = child.wait()
             return 128 - code if code < 0 else code
         except KeyboardInterrupt:
-            child.send_signal(signal.SIGINT)
+            continue  # the terminal has told COMMAND as well
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -33,6 +33,9 @@ class Service:
         self.started_at = time.monotonic()
         self.process = self.start()
 
+    def ended(self) -> bool:
+        return self.process is None or self.process.ended()
+
 
 def how(code: int) -> str:
     """An exit code in words: `exit code 3`, `signal 9`."""
@@ -52,7 +55,7 @@ class Supervisor:
 
     def ended(self) -> Service | None:
         """A service that is not running, if there is one."""
-        return next((one for one in self.services if one.process is None or one.process.ended()), None)
+        return next((one for one in self.services if one.ended()), None)
 
     def watch(self) -> None:
         """Keep everything running. Ends only by an exception: GaveUp, or the one a signal handler raises."""

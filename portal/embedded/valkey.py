@@ -85,7 +85,6 @@ def _ask(address: Path, line: bytes) -> bytes:
             return b""
 
 
-
 def set_aside(folder: Path) -> bool:
     """Move data that the server could not read out of its way. False: there was none."""
     data = folder / "appendonlydir"

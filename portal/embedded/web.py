@@ -24,9 +24,10 @@ def main() -> None:
     leash.name("portal-web")
     if sys.platform == "linux":
         multiprocessing.set_start_method("fork", force=True)
-    import portal.wsgi  # noqa: F401  leaves with one line when a setting is broken
     from django.conf import settings
     from django.urls import get_resolver
+
+    import portal.wsgi  # noqa: F401  leaves with one line when a setting is broken
 
     get_resolver().url_patterns  # noqa: B018  the addresses, and with them every view
     Server(
@@ -39,7 +40,7 @@ def main() -> None:
         backlog=1024,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=HEADER_BYTES),
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # its warnings are advice about the number of threads
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     ).serve(target_loader=partial(load, os.getpid()), wrap_loader=False)

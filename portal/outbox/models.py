@@ -24,6 +24,7 @@ class Message(models.Model):
     """One message. Recipient and body are sealed; the body is wiped after delivery.
 
     about_type, about_id: the object it is about. attempts: tries so far. last_error: what the gateway said last.
+    next_try_at: when the sweep looks at it again; of a failed one, when it was given up.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -58,6 +59,9 @@ class Message(models.Model):
                 fields=["next_try_at"],
                 name="message_waiting",
                 condition=Q(state__in=[MessageState.PENDING, MessageState.SENDING]),
+            ),
+            models.Index(
+                fields=["next_try_at"], name="message_failed", condition=Q(state=MessageState.FAILED)
             ),
             models.Index(fields=["bank_id", "-id"], name="message_by_bank"),
         ]

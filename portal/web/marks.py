@@ -36,6 +36,7 @@ _MARKS = {
     "no": Mark("off", "circle-x", "No"),
     # the log
     "sealed": Mark("good", "stamp", "Sealed"),
+    "broken": Mark("bad", "triangle-alert", "Broken"),
     "unsealed": Mark("wait", "hourglass", "Not sealed yet"),
 }
 

@@ -23,6 +23,19 @@ class TotpAuthenticator(ThrottlingMixin, OtpDevice):  # type: ignore[misc]
     last_step = models.BigIntegerField(default=-1)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    @property
+    def persistent_id(self) -> str:
+        """How a session names it. django-otp reads the part behind the slash as a number."""
+        return f"{self.model_label()}/{self.pk.int}"
+
+    def get_throttle_factor(self) -> int:
+        """Seconds to wait after the first wrong code; doubled with each further one."""
+        return 1
+
+    def verify_token(self, token: str) -> bool:
+        """Never: codes are checked by `operations.second_factor`, which counts and writes down what it refuses."""
+        return False
+
 
 class BackupCode(models.Model):
     """One spare code. The digest is keyed and bound to the person; `used_at` ends it."""

@@ -5,6 +5,7 @@ the device is active.
 """
 
 from typing import ClassVar, Self
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -29,7 +30,7 @@ class ApplicationKind(models.TextChoices):
     MOBILE = "mobile"  # a mobile application, on behalf of a customer
 
 
-class Application(AbstractApplication):
+class Application(AbstractApplication, models.Model):  # type: ignore[misc]
     """A client of the API. It belongs to one bank and reaches only the dialects and scopes listed here.
 
     dialects, allowed_scopes: lists of names; an empty list opens nothing.
@@ -45,7 +46,7 @@ class Application(AbstractApplication):
     app_secret_digest = models.CharField(max_length=64, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta(AbstractApplication.Meta):
+    class Meta(AbstractApplication.Meta):  # type: ignore[misc]
         constraints: ClassVar = [
             models.CheckConstraint(name="application_kind_known", condition=Q(kind__in=ApplicationKind.values)),
         ]
@@ -66,8 +67,12 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
         """Tokens that open something right now: what a person would call a session."""
         return self.filter(ended_at__isnull=True, expires__gt=clock.now())
 
+    def end(self) -> int:
+        """End those that are live, for good. Returns how many that were."""
+        return self.live().update(ended_at=clock.now())
 
-class AccessToken(AbstractAccessToken):
+
+class AccessToken(AbstractAccessToken, models.Model):  # type: ignore[misc]
     """An access token. `device` binds it: it dies with the device, at the next request.
 
     ended_at: set when the token was ended before its time; an ended token never works again.
@@ -80,9 +85,9 @@ class AccessToken(AbstractAccessToken):
     key_thumbprint = models.CharField(max_length=64, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager["AccessToken"]] = models.Manager.from_queryset(AccessTokenQuerySet)()
+    objects = AccessTokenQuerySet.as_manager()
 
-    class Meta(AbstractAccessToken.Meta):
+    class Meta(AbstractAccessToken.Meta):  # type: ignore[misc]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="access_token_has_a_bearer",
@@ -96,32 +101,63 @@ class AccessToken(AbstractAccessToken):
         indexes: ClassVar = [models.Index(fields=["device", "expires"], name="access_token_by_device")]
 
     def is_expired(self) -> bool:
-        return self.ended_at is not None or bool(super().is_expired())
+        return self.ended_at is not None or self.expires <= clock.now()
+
+    def revoke(self) -> None:
+        """End the token. Its row stays: whoever still sends it is named by it."""
+        AccessToken.objects.filter(pk=self.pk).end()
 
 
-class RefreshToken(AbstractRefreshToken):
-    """Renews an access token once; used twice, its whole family ends (RFC 9700 4.14)."""
+class RefreshTokenQuerySet(models.QuerySet["RefreshToken"]):
+    def unused(self) -> Self:
+        return self.filter(revoked__isnull=True)
 
-    class Meta(AbstractRefreshToken.Meta):
+    def revoke(self) -> int:
+        """Use them up and end their access tokens. Returns how many of those were live. Wants a transaction."""
+        now = clock.now()
+        ended = AccessToken.objects.filter(pk__in=self.values("access_token_id")).end()
+        self.unused().update(revoked=now, updated=now)
+        return ended
+
+
+class RefreshToken(AbstractRefreshToken, models.Model):  # type: ignore[misc]
+    """Renews an access token once; used twice, its whole family ends (RFC 9700 4.14).
+
+    It keeps its access token when it is used up, because that one names the device the family is bound to.
+    """
+
+    objects = RefreshTokenQuerySet.as_manager()
+
+    class Meta(AbstractRefreshToken.Meta):  # type: ignore[misc]
         pass
 
+    def revoke(self) -> None:
+        """Use it up, and end the access token that came with it."""
+        RefreshToken.objects.filter(pk=self.pk).revoke()
 
-class Grant(AbstractGrant):
+    @classmethod
+    def revoke_family(cls, token_family: UUID | None) -> None:
+        """End every refresh and access token that descends from one sign-in."""
+        if token_family is not None:
+            cls.objects.filter(token_family=token_family).revoke()
+
+
+class Grant(AbstractGrant, models.Model):  # type: ignore[misc]
     """An authorization code."""
 
-    class Meta(AbstractGrant.Meta):
+    class Meta(AbstractGrant.Meta):  # type: ignore[misc]
         pass
 
 
-class IDToken(AbstractIDToken):
+class IDToken(AbstractIDToken, models.Model):  # type: ignore[misc]
     """Kept because OAuth Toolkit's schema refers to it; the portal issues none."""
 
-    class Meta(AbstractIDToken.Meta):
+    class Meta(AbstractIDToken.Meta):  # type: ignore[misc]
         pass
 
 
-class DeviceGrant(AbstractDeviceGrant):
+class DeviceGrant(AbstractDeviceGrant, models.Model):  # type: ignore[misc]
     """Kept because OAuth Toolkit's schema refers to it; the device authorization grant is off."""
 
-    class Meta(AbstractDeviceGrant.Meta):
+    class Meta(AbstractDeviceGrant.Meta):  # type: ignore[misc]
         pass

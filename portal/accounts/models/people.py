@@ -59,9 +59,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return user
 
 
-class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
-    def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(username=username)  # type: ignore[no-any-return]
+UserManager = BaseUserManager.from_queryset(UserQuerySet)
 
 
 class User(AbstractBaseUser):
@@ -80,7 +78,7 @@ class User(AbstractBaseUser):
     is_superuser = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[UserManager] = UserManager()
+    objects = UserManager()
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

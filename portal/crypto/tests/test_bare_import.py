@@ -9,9 +9,7 @@ from pkgutil import iter_modules
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-BARE = {
-    name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PORTAL_", "PYTHON"))
-}
+BARE = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PORTAL_", "PYTHON"))}
 
 
 def modules(package: str) -> list[str]:

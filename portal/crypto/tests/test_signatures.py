@@ -165,9 +165,7 @@ def test_malformed_and_out_of_range_ecdsa_signatures_are_refused(signature: byte
                   MESSAGE, signature) is False  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "signature", [b"", ED_SIGNATURE[:63], ED_SIGNATURE + b"\x00", bytes(64), ED_SIGNATURE.hex()]
-)
+@pytest.mark.parametrize("signature", [b"", ED_SIGNATURE[:63], ED_SIGNATURE + b"\x00", bytes(64), ED_SIGNATURE.hex()])
 def test_malformed_ed25519_signatures_are_refused(signature: bytes) -> None:
     assert verify(ED.public_key(), MESSAGE, signature) is False
 

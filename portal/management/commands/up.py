@@ -29,7 +29,9 @@ class CannotStart(Exception):
 
 
 class Command(BaseCommand):
-    help = "Runs the portal: migrates, makes the demo's data, starts Valkey, the web server and the background worker."
+    help = (
+        "Runs the portal: migrates, makes the demo's data, starts Valkey, the web server and the background worker."
+    )
     requires_system_checks = []  # what matters is checked below, one line each
 
     def handle(self, *args: object, **options: object) -> None:
@@ -92,7 +94,9 @@ def _private_folder(path: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise CannotStart(f"{path} cannot be written ({error.strerror}); set PORTAL_VAR to a folder that can") from None
+        raise CannotStart(
+            f"{path} cannot be written ({error.strerror}); set PORTAL_VAR to a folder that can"
+        ) from None
     return path
 
 
@@ -100,7 +104,9 @@ def _take(lock: RunLock) -> None:
     try:
         lock.take()
     except AlreadyRunning as other:
-        raise CannotStart(f"the portal is running already in {settings.VAR} ({other}); stop it or set PORTAL_VAR") from None
+        raise CannotStart(
+            f"the portal is running already in {settings.VAR} ({other}); stop it or set PORTAL_VAR"
+        ) from None
 
 
 def _require_port() -> None:
@@ -132,10 +138,8 @@ def _start_valkey(supervisor: Supervisor, folder: Path) -> None:
 
 
 def _valkey_came_up(service: Service) -> bool:
-    process = service.process
-    assert process is not None
-    wait_until(lambda: process.ended() or valkey.answers(settings.VALKEY_SOCKET), seconds=VALKEY_SECONDS)
-    return not process.ended()
+    wait_until(lambda: service.ended() or valkey.answers(settings.VALKEY_SOCKET), seconds=VALKEY_SECONDS)
+    return not service.ended()
 
 
 def _prepare_database() -> None:
@@ -178,8 +182,10 @@ def _wait_for_web(supervisor: Supervisor) -> None:
     """Until the web server answers. Raises CannotStart when it, or anything else, ended first."""
     name = (settings.ALLOWED_HOSTS or ["localhost"])[0].lstrip(".")
     answered = wait_until(
-        lambda: supervisor.ended() is not None
-        or ports.responds(settings.BIND, settings.PORT, "/healthz", server_name=name),
+        lambda: (
+            supervisor.ended() is not None
+            or ports.responds(settings.BIND, settings.PORT, "/healthz", server_name=name)
+        ),
         seconds=READY_SECONDS,
     )
     if (service := supervisor.ended()) is not None:

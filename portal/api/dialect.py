@@ -1,0 +1,92 @@
+"""What makes a dialect: the few things in which one client's wire differs from another's."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from django.http import HttpResponse
+from rest_framework import serializers
+
+from portal.api.spelling import Spelling
+from portal.core.actor import Channel
+from portal.core.errors import DomainError, FieldProblem
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A call that is refused, in no dialect yet.
+
+    code: kebab-case rule id. fields: names as operations and serializers know them; an unknown field's as it was sent.
+    details: plain values of the error. headers: those that every dialect sends.
+    """
+
+    status: int
+    code: str
+    message: str
+    fields: tuple[FieldProblem, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """One client's way of writing.
+
+    paths: the paths (with the leading slash) that answer in this dialect, also those that do not exist.
+    statuses: HTTP status by class of error; every class has one. statuses_by_code: the exceptions, by rule id.
+    error_body: the body of a refusal, in wire names. error_serializers: the same for the schema, by status, and
+    for all other statuses under 0.
+    body_types: media types a body may be labelled with; empty means that the label is not looked at.
+    """
+
+    name: str
+    channel: Channel
+    title: str
+    about: str
+    paths: re.Pattern[str]
+    spelling: Spelling
+    statuses: Mapping[type[DomainError], int]
+    error_body: Callable[[Refusal], Mapping[str, object]]
+    error_serializers: Mapping[int, type[serializers.Serializer[object]]]
+    statuses_by_code: Mapping[str, int] = field(default_factory=dict)
+    error_type: str = JSON
+    body_types: tuple[str, ...] = (JSON,)
+
+    def status_of(self, error: DomainError) -> int:
+        """The HTTP status of a domain error: by its rule id, else by its class."""
+        if error.code in self.statuses_by_code:
+            return self.statuses_by_code[error.code]
+        return next(self.statuses[kind] for kind in type(error).__mro__ if kind in self.statuses)
+
+    def field_name(self, problem: FieldProblem) -> str:
+        """The field of a problem as the wire spells it; an unknown one as it was sent, cut to 64 characters."""
+        if problem.code == "unknown-field":
+            return problem.field[:64]
+        return self.spelling.name(problem.field) if problem.field else ""
+
+    def answer(self, status: int, body: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
+        """An answer; the keys of `body` are ours and are spelled here."""
+        return respond(status, self.spelling.body(body), JSON, headers)
+
+    def refuse(self, refusal: Refusal) -> HttpResponse:
+        """A refusal in this dialect's form."""
+        return respond(refusal.status, self.error_body(refusal), self.error_type, refusal.headers)
+
+
+def respond(
+    status: int, body: object, content_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """JSON, never kept by anybody on the way (RFC 9111 5.2.2.5). `None` is an empty body, without a type."""
+    response = HttpResponse(status=status, content_type=content_type)
+    if body is None:
+        del response["Content-Type"]
+    else:
+        response.content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    response["Cache-Control"] = "no-store"
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response

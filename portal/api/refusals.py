@@ -1,0 +1,74 @@
+"""One audit event for each refusal whose caller showed a bearer, written after the operation was rolled back."""
+
+import logging
+
+from django.db import Error as DatabaseProblem
+from django.db import models
+from django.http import HttpRequest
+
+from portal.api.auth import Bearer, identify
+from portal.api.dialect import Dialect, Refusal
+from portal.audit import log as audit
+from portal.audit.events import Event
+from portal.core.actor import Actor
+
+logger = logging.getLogger("portal.api")
+
+
+def write_event(
+    request: HttpRequest, dialect: Dialect, error: Exception, refusal: Refusal, about: models.Model | None
+) -> None:
+    """Write who was refused what, and by which rule.
+
+    Nothing is written for our own failures (5xx), for callers without a bearer, and for errors whose operation has
+    written its own event (`error.audited`). Calls over the limit leave one event per caller and minute.
+    """
+    if refusal.status >= 500 or getattr(error, "audited", False):
+        return
+    bearer = _bearer(request, dialect)
+    if bearer is None:
+        return
+    event = Event.TOKEN_REFUSED if refusal.status == 401 else Event.REQUEST_REFUSED
+    details = _details(request, refusal)
+    if refusal.code == "rate-limited":
+        audit.refuse_limited(bearer.actor, event, code=refusal.code, details=details)
+    else:
+        _refuse(bearer.actor, event, refusal, details, about)
+
+
+def _bearer(request: HttpRequest, dialect: Dialect) -> Bearer | None:
+    try:
+        return identify(request, dialect.channel)
+    except DatabaseProblem:
+        logger.exception("a refused caller could not be looked up")
+        return None
+
+
+def _refuse(
+    actor: Actor, event: Event, refusal: Refusal, details: dict[str, object], about: models.Model | None
+) -> None:
+    audit.refuse(
+        actor,
+        event,
+        code=refusal.code,
+        object_type=str(about._meta.model_name) if about else "",
+        object_id=str(about.pk) if about else "",
+        object_label=str(about) if about else "",
+        details=details,
+    )
+
+
+def _details(request: HttpRequest, refusal: Refusal) -> dict[str, object]:
+    """The route's name, never the path: it may hold an identifier. Of fields, our names and the rule."""
+    match = request.resolver_match
+    details: dict[str, object] = {
+        "method": request.method,
+        "route": match.view_name if match else "",
+        "status": refusal.status,
+    }
+    if refusal.fields:
+        details["fields"] = [
+            problem.code if problem.code == "unknown-field" else f"{problem.field}: {problem.code}"
+            for problem in refusal.fields
+        ]
+    return details

@@ -1,0 +1,113 @@
+"""Serializers as the doors need them: strict on the way in, wire-shaped on the way out.
+
+Names are ours (snake_case); the dialect spells them. Input serializers only look at form: what a value means is the
+operation's business.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+from portal.api.spelling import Spelling
+from portal.core import clock
+from portal.core.errors import FieldProblem, InvalidInput
+
+MOST_PROBLEMS = 20  # of one call; more would only repeat what was sent
+
+# DRF's error codes → ours; all others are a wrong form.
+CODES = {
+    "required": "required",
+    "blank": "required",
+    "empty": "required",
+    "max_length": "max-length",
+    "min_length": "min-length",
+    "max_value": "out-of-range",
+    "min_value": "out-of-range",
+    "invalid_choice": "unknown-enum",
+}
+MESSAGES = {"required": "This is required.", "blank": "This is required.", "null": "This cannot be null."}
+
+type Values = dict[str, Any]
+
+
+class Text(serializers.CharField):
+    """One line of text. Numbers and booleans are not turned into one; control characters are refused."""
+
+    default_error_messages = {"unprintable": "This has characters that cannot be shown."}
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if not data.isprintable():
+            self.fail("unprintable")
+        return super().to_internal_value(data)
+
+
+class Word(serializers.ChoiceField):
+    """One of a few words, as text."""
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input="")
+        return str(super().to_internal_value(data))
+
+
+class Whole(serializers.IntegerField):
+    """A whole number in ASCII digits (Python reads many others)."""
+
+    def to_internal_value(self, data: object) -> int:
+        if not isinstance(data, str) or not data.isascii() or not data.isdigit() or len(data) > 9:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Moment(serializers.DateTimeField):
+    """A time on the way out."""
+
+    def to_representation(self, value: datetime) -> str:
+        return clock.rfc3339(value)
+
+
+class TextOrNull(serializers.CharField):
+    """A text on the way out; `null` when it is not set."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_null=True, **kwargs)
+
+    def to_representation(self, value: object) -> str | None:  # type: ignore[override]
+        return str(value) or None
+
+
+class Input(serializers.Serializer[Any]):
+    """A body or a query as it may be sent. Fields that are not declared are refused."""
+
+
+class Output(serializers.Serializer[Any]):
+    """A body as it is answered."""
+
+
+def read(kind: type[Input], sent: Mapping[str, object], spelling: Spelling) -> Values:
+    """The values of an input, under our names; what was not sent is not there. Raises InvalidInput naming every problem."""
+    serializer = kind()
+    ours = {spelling.name(name): name for name in serializer.fields}
+    problems = [FieldProblem(key, "unknown-field", "There is no such field.") for key in sent if key not in ours]
+    serializer = kind(data={ours[key]: value for key, value in sent.items() if key in ours})
+    if not serializer.is_valid():
+        problems += _problems("", serializer.errors)
+    if problems:
+        raise InvalidInput(fields=tuple(problems[:MOST_PROBLEMS]))
+    return dict(serializer.validated_data)
+
+
+def _problems(path: str, errors: object) -> Iterator[FieldProblem]:
+    if isinstance(errors, Mapping):
+        for name, inner in errors.items():
+            yield from _problems(f"{path}.{name}".lstrip(".") if name != "non_field_errors" else path, inner)
+    elif isinstance(errors, list):
+        for inner in errors:
+            yield from _problems(path, inner)
+    elif isinstance(errors, ErrorDetail):
+        yield FieldProblem(path, CODES.get(errors.code, "invalid-format"), MESSAGES.get(errors.code, str(errors)))

@@ -1,0 +1,56 @@
+"""Deletes what nobody needs any more, a bounded number of rows at a time."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Model, QuerySet
+
+from portal.accounts.models import AccessToken, PortalSession, RefreshToken
+from portal.core import clock
+from portal.idempotency import KEPT as ANSWERS_KEPT
+from portal.models import JobSlot, StoredAnswer, WorkerBeat
+
+BATCH = 500  # rows in one transaction
+BATCHES = 20  # of one kind in one run; the next run goes on
+SLOTS_KEPT = timedelta(days=1)
+WORKERS_KEPT = timedelta(days=7)
+ORPHANS_KEPT = timedelta(days=1)
+TOKENS_KEPT = timedelta(days=30)  # after they expired, for those who look into an incident
+
+
+def clean() -> dict[str, int]:
+    """Delete old slots, answers, sessions and tokens. Returns the rows deleted by kind; a repeat finds none."""
+    counts: dict[str, int] = {}
+    for name, rows in _old():
+        counts[name] = counts.get(name, 0) + _delete(rows)
+    return counts
+
+
+def _old() -> Iterator[tuple[str, QuerySet[Model]]]:
+    now = clock.now()
+    yield "slots", JobSlot.objects.filter(claimed_at__lt=now - SLOTS_KEPT)
+    yield "answers", StoredAnswer.objects.filter(created_at__lt=now - ANSWERS_KEPT)
+    yield "workers", WorkerBeat.objects.filter(seen_at__lt=now - WORKERS_KEPT)
+    yield "sessions", PortalSession.objects.filter(expire_date__lt=now)
+    # A used refresh token is kept while it could come back: that is how a stolen one is noticed (RFC 9700 4.14).
+    reused = now - timedelta(seconds=int(str(settings.OAUTH2_PROVIDER["REFRESH_TOKEN_EXPIRE_SECONDS"])))
+    yield "refresh tokens", RefreshToken.objects.filter(revoked__lt=reused)
+    yield "refresh tokens", RefreshToken.objects.filter(revoked=None, access_token__expires__lt=reused)
+    orphaned = RefreshToken.objects.filter(revoked=None, access_token=None)  # it has nothing to renew
+    yield "refresh tokens", orphaned.filter(updated__lt=now - ORPHANS_KEPT)
+    # An access token that can still be renewed stays: its row carries the scope and the device of the next one.
+    expired = AccessToken.objects.filter(expires__lt=now - TOKENS_KEPT)
+    yield "access tokens", expired.filter(refresh_token=None)
+    yield "access tokens", expired.filter(refresh_token__revoked__isnull=False)
+
+
+def _delete(rows: QuerySet[Model]) -> int:
+    deleted = 0
+    for _ in range(BATCHES):
+        keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if keys:
+            deleted += rows.model._default_manager.filter(pk__in=keys).delete()[0]
+        if len(keys) < BATCH:
+            break
+    return deleted
