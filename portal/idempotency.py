@@ -100,9 +100,7 @@ def _in_use() -> Conflict:
 def _take_over(row: StoredAnswer, body_digest: str, now: datetime) -> Fresh:
     """Claim a row whose time is over. The moment of the claim says whose it is, so only one gets it."""
     unchanged = StoredAnswer.objects.filter(scope=row.scope, created_at=row.created_at, status=row.status)
-    taken = unchanged.update(
-        status=AT_WORK, body_digest=body_digest, answer_sealed="", headers={}, created_at=now
-    )
+    taken = unchanged.update(status=AT_WORK, body_digest=body_digest, answer_sealed="", headers={}, created_at=now)
     if not taken:
         raise _in_use()
     return Fresh(row.scope, now)

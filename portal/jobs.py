@@ -94,4 +94,5 @@ def note_worker(worker: str) -> None:
 
 def worker_seen_at() -> datetime | None:
     """When any worker last gave a sign of life; None: never."""
-    return WorkerBeat.objects.aggregate(last=Max("seen_at"))["last"]
+    last: datetime | None = WorkerBeat.objects.aggregate(last=Max("seen_at"))["last"]
+    return last

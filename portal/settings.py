@@ -264,6 +264,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Background work.
+JOB_SENDER = "portal.doorbell.send"
 WORKER_THREADS = env.number("PORTAL_WORKER_THREADS", 4, low=1, high=64)
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True

@@ -27,6 +27,7 @@ else:
     DATABASES["default"] = {**SQLITE, "TEST": {"NAME": str(VAR / "test.sqlite3")}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CELERY_BROKER_URL = "memory://"
+JOB_SENDER = "portal.jobs.note"
 PASSWORD_HASHERS = [
     "portal.accounts.hashers.ClientSecretHasher",
     "django.contrib.auth.hashers.MD5PasswordHasher",

@@ -1,5 +1,22 @@
-"""Every address of the portal."""
+"""Every address of the portal. No address has a trailing slash, but for Django's admin."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from portal import health, metrics
+from portal.web.admin_site import site as admin_site
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("", include("portal.api.urls")),
+    path("", include("portal.accounts.oauth_urls")),
+    path("admin/", admin_site.urls),
+    path("", include("devices.urls")),
+    path("", include("portal.web.urls")),
+]
+
+handler400 = "portal.api.dispatch.bad_request"
+handler403 = "portal.api.dispatch.forbidden"
+handler404 = "portal.api.dispatch.not_found"
+handler500 = "portal.api.dispatch.server_error"

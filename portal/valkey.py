@@ -14,7 +14,7 @@ class ValkeyCache(RedisCache):
         super().__init__(server, {**params, "OPTIONS": PATIENCE | params.get("OPTIONS", {})})
 
     def count(self, key: str, seconds: int) -> int:
-        """Add one to a counter and give it `seconds` to live. Returns the new count. Raises what the client raises."""
+        """Add one to a counter, give it `seconds` to live, return it. Raises what the client raises."""
         stored = self.make_and_validate_key(key)
         pipeline = self._cache.get_client(stored, write=True).pipeline(transaction=False)
         pipeline.incr(stored)

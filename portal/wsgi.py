@@ -1,12 +1,14 @@
-"""The web server's door. A broken setting stops it with one line."""
+"""The web server's door. A broken setting stops it with one line, before anything else is loaded."""
 
 import os
 
+import django
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 
 from portal.checks import require_safe_settings  # noqa: E402  the settings have to be loaded first
 
 require_safe_settings()
+application = get_wsgi_application()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from devices.models import Device
-from portal.accounts import tokens
+from portal.accounts.models import AccessToken
+from portal.accounts.operations.tokens import end_tokens_of_device
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ STEPS: Final = (
     Step(
         "sessions",
         ("open session is ended", "open sessions are ended"),
-        count=lambda device: tokens.count_tokens_of_device(device.pk),
-        end=lambda device: tokens.end_tokens_of_device(device.pk),
+        count=lambda device: AccessToken.objects.live().filter(device=device).count(),
+        end=lambda device: end_tokens_of_device(device.pk),
     ),
 )
 

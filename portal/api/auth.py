@@ -4,7 +4,6 @@ One query finds the token with everything the answer depends on. What the caller
 by the operation.
 """
 
-import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from django.http import HttpRequest
 
 from devices.operations.sessions import note_activity
 from portal import ratelimit, vault
-from portal.accounts.models import AccessToken
+from portal.accounts.models import AccessToken, Application
+from portal.accounts.policies import ip_allowed
 from portal.accounts.tokens import actor_from_token, find_token, reason_dead
 from portal.api.dialect import Dialect
 from portal.core.actor import Actor, Channel
-from portal.core.errors import Forbidden, RateLimited, Unauthenticated
-from portal.requests import client_ip, read_address, request_id
+from portal.core.errors import Forbidden, Unauthenticated
+from portal.requests import client_ip, request_id
 
 WINDOW = 60  # seconds
 _KEPT = "portal.api.bearer"  # where the request keeps its bearer; a name with a dot cannot come from a header
@@ -46,8 +46,7 @@ def authenticate(request: HttpRequest, dialect: Dialect, required_scopes: Collec
     if bearer.token is None or reason_dead(bearer.token):
         _count(f"address:{client_ip(request)}")
         raise Unauthenticated("The access token is not valid.", bearer_sent=True)
-    _require_address(bearer.token, request)
-    _require_dialect(bearer.token, dialect)
+    _require_client(bearer.token.application, dialect, client_ip(request))
     if bearer.actor.scopes.isdisjoint(required_scopes):
         raise Forbidden("The access token does not reach this.", code="insufficient-scope")
     _count(f"token:{bearer.token.pk}")
@@ -80,28 +79,15 @@ def _look_up(request: HttpRequest, channel: Channel) -> Bearer | None:
     return Bearer(None, Actor.anonymous(channel, ip=ip, request_id=name, label=label))
 
 
-def _require_address(token: AccessToken, request: HttpRequest) -> None:
-    """The client's allow-list; an empty one allows every address. A network that cannot be read allows none."""
-    allowed = token.application.allowed_ips if token.application else []
-    address = read_address(client_ip(request))
-    if allowed and (address is None or not any(_holds(network, address) for network in allowed)):
+def _require_client(client: Application | None, dialect: Dialect, ip: str) -> None:
+    """A client calls from the addresses and in the dialects its row lists. Staff tokens belong to no client."""
+    if client is None:
+        return
+    if not ip_allowed(client, ip):
         raise Forbidden("This client may not call from this address.", code="ip-not-allowed")
-
-
-def _holds(network: object, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    try:
-        return address in ipaddress.ip_network(str(network))
-    except ValueError:
-        return False
-
-
-def _require_dialect(token: AccessToken, dialect: Dialect) -> None:
-    """A client reaches the dialects its row lists. Staff tokens belong to no client and reach all."""
-    if token.application is not None and dialect.name not in token.application.dialects:
+    if dialect.name not in client.dialects:
         raise Forbidden("This client may not use this API.", code="dialect-not-open")
 
 
 def _count(caller: str) -> None:
-    rate = ratelimit.hit("api", caller, limit=settings.API_CALLS_PER_MINUTE, window=WINDOW)
-    if not rate.allowed:
-        raise RateLimited(retry_after=rate.retry_after)
+    ratelimit.hit("api", caller, limit=settings.API_CALLS_PER_MINUTE, window=WINDOW)

@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.http.request import UnreadablePostError
 
 from portal.api.errors import DoorError
 from portal.core.errors import InvalidInput
@@ -18,35 +17,35 @@ def require_size(request: HttpRequest) -> None:
         raise DoorError(413)
 
 
-def read_json(request: HttpRequest, types: tuple[str, ...], *, required: bool) -> tuple[bytes, dict[str, object]]:
-    """The body's bytes and the object in them. An empty body is an empty object unless it is required.
-
-    types: media types the body may be labelled with; empty: any label. Raises DoorError 413 and 415, BadJSON, and
-    InvalidInput for JSON that is no object.
-    """
-    data = _read(request)
-    if not data and not required:
-        return data, {}
-    if types:
-        _require_type(request, types)
-    value = loads(data, max_bytes=settings.BODY_LIMIT)
-    if not isinstance(value, dict):
-        raise InvalidInput("The body has to be a JSON object.", code="json-no-object")
-    return data, value
-
-
-def _read(request: HttpRequest) -> bytes:
+def read_bytes(request: HttpRequest) -> bytes:
+    """The body, at most `BODY_LIMIT` bytes of it. Raises DoorError 413 and 400."""
     require_size(request)
     try:
         if not request.META.get("HTTP_TRANSFER_ENCODING"):
             return request.body
         # A chunked body announces no length, and Django reads none then; the server ends the stream for us.
         data = bytes(request.META["wsgi.input"].read(settings.BODY_LIMIT + 1))
-    except (OSError, UnreadablePostError):
+    except OSError:  # the caller is gone; nobody will read the answer
         raise DoorError(400) from None
     if len(data) > settings.BODY_LIMIT:
         raise DoorError(413)
     return data
+
+
+def read_object(request: HttpRequest, data: bytes, types: tuple[str, ...], *, required: bool) -> dict[str, object]:
+    """The JSON object in a body. An empty body is an empty object unless it is required.
+
+    types: media types the body may be labelled with; empty: any label. Raises DoorError 415, BadJSON, and
+    InvalidInput for JSON that is no object.
+    """
+    if not data and not required:
+        return {}
+    if types:
+        _require_type(request, types)
+    value = loads(data, max_bytes=settings.BODY_LIMIT)
+    if not isinstance(value, dict):
+        raise InvalidInput("The body has to be a JSON object.", code="json-no-object")
+    return value
 
 
 def _require_type(request: HttpRequest, types: tuple[str, ...]) -> None:

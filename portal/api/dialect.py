@@ -37,6 +37,7 @@ class Dialect:
     """One client's way of writing.
 
     paths: the paths (with the leading slash) that answer in this dialect, also those that do not exist.
+    problem_names: what operations call a field → what the wire does, where the spelling does not give it.
     statuses: HTTP status by class of error; every class has one. statuses_by_code: the exceptions, by rule id.
     error_body: the body of a refusal, in wire names. error_serializers: the same for the schema, by status, and
     for all other statuses under 0.
@@ -52,6 +53,7 @@ class Dialect:
     statuses: Mapping[type[DomainError], int]
     error_body: Callable[[Refusal], Mapping[str, object]]
     error_serializers: Mapping[int, type[serializers.Serializer[object]]]
+    problem_names: Mapping[str, str] = field(default_factory=dict)
     statuses_by_code: Mapping[str, int] = field(default_factory=dict)
     error_type: str = JSON
     body_types: tuple[str, ...] = (JSON,)
@@ -66,7 +68,9 @@ class Dialect:
         """The field of a problem as the wire spells it; an unknown one as it was sent, cut to 64 characters."""
         if problem.code == "unknown-field":
             return problem.field[:64]
-        return self.spelling.name(problem.field) if problem.field else ""
+        if not problem.field:
+            return ""
+        return self.problem_names.get(problem.field) or self.spelling.name(problem.field)
 
     def answer(self, status: int, body: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """An answer; the keys of `body` are ours and are spelled here."""

@@ -4,7 +4,7 @@ Names are ours (snake_case); the dialect spells them. Input serializers only loo
 operation's business.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,10 @@ class Text(serializers.CharField):
 class Word(serializers.ChoiceField):
     """One of a few words, as text."""
 
+    def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(choices=list(choices), **kwargs)
+        self.error_messages["invalid_choice"] = f"One of: {', '.join(choices)}."
+
     def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid_choice", input="")
@@ -78,6 +82,16 @@ class TextOrNull(serializers.CharField):
         super().__init__(allow_null=True, **kwargs)
 
     def to_representation(self, value: object) -> str | None:  # type: ignore[override]
+        return str(value) or None
+
+
+class WordOrNull(serializers.ChoiceField):
+    """One of a few words on the way out; `null` when it is not set."""
+
+    def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(choices=list(choices), allow_null=True, **kwargs)
+
+    def to_representation(self, value: object) -> str | None:
         return str(value) or None
 
 

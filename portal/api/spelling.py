@@ -19,8 +19,7 @@ def camel(name: str) -> str:
 class Spelling:
     """Writes names as the wire has them.
 
-    rule: for regular names. irregular: our name → the wire's, for the rest; also for the names that operations use
-    where the wire has another word.
+    rule: for regular names. irregular: our name → the wire's, for the rest.
     """
 
     rule: Callable[[str], str]

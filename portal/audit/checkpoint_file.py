@@ -1,4 +1,4 @@
-"""The checkpoints outside the database: a file that is only appended to, of signed notes with an empty line after each.
+"""The checkpoints outside the database: a file, only appended to, of signed notes with an empty line after each.
 
 The database commits first, the file follows. So a record here that the table lacks means that the table lost its
 end, while a record missing at this file's end is only late: the next sealing writes it. A write that was cut short

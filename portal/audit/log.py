@@ -98,7 +98,9 @@ def refuse(
         with transaction.atomic(durable=True):
             _write(actor, event, Outcome.REFUSED, code, about, reason, parts)
     except DatabaseProblem:
-        logger.exception("a refusal could not be written to the audit log", extra={"audit_event": event, "code": code})
+        logger.exception(
+            "a refusal could not be written to the audit log", extra={"audit_event": event, "code": code}
+        )
 
 
 def refuse_limited(
@@ -167,7 +169,7 @@ def _write(
         data=canonical({name: _plain(part) for name, part in parts.items() if part not in (None, {})}).decode(),
         mac_key=encoding.CURRENT_KEY,
     )
-    columns: encoding.Row = tuple(getattr(row, name) for name in encoding.COLUMNS)  # type: ignore[assignment]
+    columns: encoding.Row = tuple(getattr(row, name) for name in encoding.COLUMNS)
     row.mac = encoding.mac(encoding.encode(columns), row.mac_key)
     row.save(force_insert=True)
     return row

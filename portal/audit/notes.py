@@ -12,7 +12,6 @@ The signature is made over the text up to and with the line feed before the empt
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,10 +73,13 @@ def check(note: str, key: Ed25519PublicKey) -> None:
     encoded = signature_line.removeprefix(f"— {ORIGIN} ").removesuffix("\n")
     try:
         signature = base64.b64decode(encoded, validate=True)
-        if signature_line != f"— {ORIGIN} {encoded}\n" or signature[:_KEY_HASH_BYTES] != key_hash(key):
-            raise BadNote("signed with a key that is not ours")
+    except ValueError:
+        raise BadNote("the signature is not good") from None
+    if signature_line != f"— {ORIGIN} {encoded}\n" or signature[:_KEY_HASH_BYTES] != key_hash(key):
+        raise BadNote("signed with a key that is not ours")
+    try:
         key.verify(signature[_KEY_HASH_BYTES:], f"{text}\n".encode())
-    except (binascii.Error, InvalidSignature):
+    except InvalidSignature:
         raise BadNote("the signature is not good") from None
 
 

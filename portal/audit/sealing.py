@@ -47,7 +47,7 @@ def seal_all() -> int:
 
 
 def unsealed_window() -> tuple[int, float | None]:
-    """How many events wait for the next sealing (at most 100,000 are counted), and the age of the oldest in seconds."""
+    """How many events wait for the next sealing (counted up to 100,000), and the age of the oldest in seconds."""
     waiting = _recent()
     oldest = waiting.order_by("id").values_list("at", flat=True).first()
     if oldest is None:

@@ -42,15 +42,17 @@ def _sqlite_install() -> list[str]:
         # INSERT OR REPLACE removes the old row without asking the trigger for DELETE.
         taken = " OR ".join(f"{key} = NEW.{key}" for key in keys)
         statements.append(
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {taken}) "  # noqa: S608  names from this file
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608  names from this file
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {taken}) "
             f"BEGIN SELECT RAISE(ABORT, '{MESSAGE}'); END"
         )
     return statements
 
 
 def _sqlite_drop() -> list[str]:
-    return [f"DROP TRIGGER IF EXISTS {table}_no_{verb}" for table in TABLES for verb in ("update", "delete", "replace")]
+    return [
+        f"DROP TRIGGER IF EXISTS {table}_no_{verb}" for table in TABLES for verb in ("update", "delete", "replace")
+    ]
 
 
 def _postgresql_install() -> list[str]:
@@ -72,6 +74,10 @@ def _postgresql_install() -> list[str]:
 
 def _postgresql_drop() -> list[str]:
     return [
-        *(f"DROP TRIGGER IF EXISTS {table}_no_{verb} ON {table}" for table in TABLES for verb in ("change", "truncate")),
+        *(
+            f"DROP TRIGGER IF EXISTS {table}_no_{verb} ON {table}"
+            for table in TABLES
+            for verb in ("change", "truncate")
+        ),
         "DROP FUNCTION IF EXISTS audit_only_adds()",
     ]

@@ -46,7 +46,7 @@ class Report:
 
 
 def verify(path: Path | None = None) -> Report:
-    """Check the whole log. path: the checkpoint file, by default this node's. Raises OSError for an unreadable one."""
+    """Check the whole log. path: the checkpoint file, by default this node's. Raises OSError if it cannot be read."""
     run = _Run(path or checkpoint_file.default_path())
     try:
         run.check()
@@ -100,7 +100,9 @@ class _Run:
         if recorded == checkpoint.note:
             self._file.advance()
         elif recorded is not None:
-            raise Tampered(f"checkpoint {checkpoint.size} is not the next one in the file, which has {_size(recorded)}")
+            raise Tampered(
+                f"checkpoint {checkpoint.size} is not the next one in the file, which has {_size(recorded)}"
+            )
         else:
             self._check_late(checkpoint)
 

@@ -9,7 +9,8 @@ from portal.embedded.waiting import wait_until
 
 LONG_LIFE = 60.0  # seconds; who lived that long is not counted as failing
 TRIES = 5  # short lives in a row before we give up
-PAUSE = 0.1  # seconds between two looks at the children
+FIRST_PAUSE = 1.0  # seconds before the first restart; each further one waits twice as long
+LOOK_EVERY = 0.1  # seconds
 
 
 class GaveUp(Exception):
@@ -60,9 +61,13 @@ class Supervisor:
     def watch(self) -> None:
         """Keep everything running. Ends only by an exception: GaveUp, or the one a signal handler raises."""
         while True:
-            for service in self.services:
-                self._look_at(service)
-            time.sleep(PAUSE)
+            self.look()
+            time.sleep(LOOK_EVERY)
+
+    def look(self) -> None:
+        """One round: note who has ended, start again whose pause is over. Raises GaveUp."""
+        for service in self.services:
+            self._look_at(service)
 
     def _look_at(self, service: Service) -> None:
         if service.process is None:
@@ -79,7 +84,7 @@ class Supervisor:
         service.failures += 1
         if service.failures >= TRIES:
             raise GaveUp(f"{service.name} ended {service.failures} times, the last time with {ending}")
-        pause = 2.0 ** (service.failures - 1)
+        pause = FIRST_PAUSE * 2 ** (service.failures - 1)
         self.say(f"{service.name} ended with {ending}; starting it again in {pause:.0f} s")
         service.process = None
         service.due_at = time.monotonic() + pause

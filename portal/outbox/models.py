@@ -60,9 +60,7 @@ class Message(models.Model):
                 name="message_waiting",
                 condition=Q(state__in=[MessageState.PENDING, MessageState.SENDING]),
             ),
-            models.Index(
-                fields=["next_try_at"], name="message_failed", condition=Q(state=MessageState.FAILED)
-            ),
+            models.Index(fields=["next_try_at"], name="message_failed", condition=Q(state=MessageState.FAILED)),
             models.Index(fields=["bank_id", "-id"], name="message_by_bank"),
         ]
 

@@ -155,7 +155,7 @@ def _settle(
 
 def pause(attempts: int) -> timedelta:
     """How long to wait after so many tries: doubled each time, at most an hour, and a random half of it less."""
-    full = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+    full: timedelta = min(FIRST_PAUSE * 2.0 ** (attempts - 1), LONGEST_PAUSE)
     return full * SystemRandom().uniform(0.5, 1.0)
 
 

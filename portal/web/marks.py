@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from portal.audit.events import Event, Outcome
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -21,16 +23,11 @@ _MARKS = {
     "retired": Mark("off", "archive", "Retired"),
     # outcomes of audit events
     "done": Mark("good", "check", "Done"),
-    "success": Mark("good", "check", "Done"),
     "refused": Mark("bad", "circle-x", "Refused"),
     # health of background work
     "ok": Mark("good", "circle-check", "Running"),
     "late": Mark("wait", "clock", "Late"),
     "down": Mark("bad", "circle-x", "Stopped"),
-    # messages in the outbox
-    "waiting": Mark("wait", "hourglass", "Waiting"),
-    "sent": Mark("good", "check", "Sent"),
-    "failed": Mark("bad", "circle-x", "Failed"),
     # yes and no, where yes is the better answer
     "yes": Mark("good", "circle-check", "Yes"),
     "no": Mark("off", "circle-x", "No"),
@@ -42,6 +39,7 @@ _MARKS = {
 
 _KIND_ICONS = {
     "tablet": "tablet",
+    "watch": "watch",
     "payment-card": "credit-card",
     "smart-card": "credit-card",
     "otp-token": "key-round",
@@ -52,6 +50,8 @@ _EVENT_MARKS = {
     "registered": ("info", "plus"),
     "created": ("info", "plus"),
     "enrolled": ("info", "fingerprint"),
+    "succeeded": ("good", "log-in"),
+    "started": ("good", "log-in"),
     "activated": ("good", "circle-play"),
     "unblocked": ("good", "circle-play"),
     "deactivated": ("wait", "circle-pause"),
@@ -63,7 +63,12 @@ _EVENT_MARKS = {
     "corrected": ("info", "pencil"),
     "updated": ("info", "pencil"),
     "changed": ("info", "pencil"),
+    "renewed": ("info", "refresh-cw"),
     "issued": ("info", "key-round"),
+    "used": ("info", "key-round"),
+    "sent": ("good", "mail"),
+    "failed": ("bad", "triangle-alert"),
+    "refused": ("bad", "circle-x"),
 }
 
 
@@ -83,10 +88,13 @@ def kind_icon(kind: str) -> str:
     return _KIND_ICONS.get(kind.lower().replace("_", "-"), "smartphone")
 
 
+def event_name(event: str) -> str:
+    """The words for an audit event, also for a name that this release does not know."""
+    return Event(event).label if event in Event.values else humanise(event)
+
+
 def event_mark(event: str, outcome: str = "") -> Mark:
     """How to show an audit event: by its outcome when it was refused, else by its last word."""
-    if outcome.lower() == "refused":
-        return Mark("bad", "circle-x", humanise(event))
-    last = event.replace("_", "-").split(".")[-1].split("-")[-1]
+    last = "refused" if outcome == Outcome.REFUSED else event.replace(".", "-").split("-")[-1]
     tone, icon = _EVENT_MARKS.get(last, ("off", "activity"))
-    return Mark(tone, icon, humanise(event))
+    return Mark(tone, icon, event_name(event))

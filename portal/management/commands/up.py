@@ -71,7 +71,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def note(self, line: str) -> None:
-        self.stderr.write(f"portal: {line}")
+        self.stderr.write(f"portal: {line}", str)  # plain: it is news as often as trouble
 
     def leave(self, line: str) -> NoReturn:
         self.note(line)
@@ -153,9 +153,12 @@ def _prepare_database() -> None:
 
 
 def _make_demo() -> None:
-    from portal.demo import ensure_demo
+    from portal.demo import DemoRefused, ensure_demo
 
-    ensure_demo(output=settings.VAR / "demo.json")
+    try:
+        ensure_demo(output=settings.VAR / "demo.json")
+    except DemoRefused as refusal:
+        raise CannotStart(str(refusal)) from None
 
 
 def _start_modules(supervisor: Supervisor) -> None:

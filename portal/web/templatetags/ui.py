@@ -77,8 +77,14 @@ def changes(before: dict[str, object] | None, after: dict[str, object] | None) -
 
 @register.filter
 def words(value: object) -> str:
-    """`device.activated` → `Device activated`."""
+    """`sessions_ended` → `Sessions ended`."""
     return marks.humanise(str(value))
+
+
+@register.filter
+def event_name(value: object) -> str:
+    """`device.activated` → `Device activated`, in the words of the audit log."""
+    return marks.event_name(str(value))
 
 
 @register.filter

@@ -1,0 +1,69 @@
+"""Actors out of credentials. Every door builds its actor here, so that a right means the same at all of them."""
+
+from dataclasses import replace
+
+from portal.accounts.models import AccessToken, Application, ApplicationKind, User
+from portal.accounts.scopes import scopes_of
+from portal.core.actor import Actor, ActorKind, Channel
+
+_KINDS = {ApplicationKind.BANK: ActorKind.BANK, ApplicationKind.MERCHANT: ActorKind.MERCHANT}
+
+
+def actor_from_token(token: AccessToken, *, channel: Channel, ip: str = "", request_id: str = "") -> Actor:
+    """Who a token speaks for: a customer through a mobile application, a bank's or merchant's server, or staff.
+
+    Also for a dead token: then it only names the bearer of a refusal.
+    """
+    if token.user is None:
+        assert token.application is not None  # held by a constraint
+        actor = client_actor(token.application, channel=channel, ip=ip, request_id=request_id)
+    elif token.user.is_staff:
+        actor = staff_actor(token.user, channel=channel, ip=ip, request_id=request_id)
+    else:
+        actor = _customer_actor(token.user, token.application, channel, ip, request_id)
+    return replace(actor, scopes=scopes_of(token), token_id=token.pk, device_id=token.device_id)
+
+
+def client_actor(application: Application, *, channel: Channel, ip: str = "", request_id: str = "") -> Actor:
+    """An authenticated client without a person. A mobile application alone acts for nobody."""
+    return Actor(
+        kind=_KINDS.get(ApplicationKind(application.kind), ActorKind.ANONYMOUS),
+        id=application.client_id,
+        label=application.name,
+        channel=channel,
+        bank_id=application.bank_id,
+        application_id=application.pk,
+        ip=ip,
+        request_id=request_id,
+    )
+
+
+def staff_actor(user: User, *, channel: Channel, ip: str = "", request_id: str = "") -> Actor:
+    """A member of staff, with what the role allows at this moment."""
+    return Actor(
+        kind=ActorKind.STAFF,
+        id=str(user.pk),
+        label=f"{user.name} ({user.username})",
+        channel=channel,
+        bank_id=user.bank_id,
+        user_id=user.pk,
+        capabilities=user.capabilities,
+        ip=ip,
+        request_id=request_id,
+    )
+
+
+def _customer_actor(
+    user: User, application: Application | None, channel: Channel, ip: str, request_id: str
+) -> Actor:
+    return Actor(
+        kind=ActorKind.CUSTOMER,
+        id=str(user.pk),
+        label=user.name,
+        channel=channel,
+        bank_id=user.bank_id,
+        user_id=user.pk,
+        application_id=None if application is None else application.pk,
+        ip=ip,
+        request_id=request_id,
+    )

@@ -1,0 +1,110 @@
+"""Renewing an access token with a refresh token: each works once, and one that comes back ends its family.
+
+RFC 9700 4.14.2: nobody can tell whether the thief or the owner comes second, so both lose the session.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import transaction
+from oauth2_provider.models import refresh_token_expire_timedelta, set_token_value
+
+from portal.accounts.models import AccessToken, Application, RefreshToken
+from portal.accounts.operations.tokens import lock_device, record_issue, store_refresh_token
+from portal.accounts.scopes import scopes_of
+from portal.accounts.tokens import actor_from_token, find_refresh_token, reason_bearer_dead
+from portal.audit import log as audit
+from portal.core import clock
+from portal.core.actor import Actor
+from portal.core.errors import VerificationFailed
+
+
+def check_refresh_token(*, actor: Actor, application: Application, raw: str) -> tuple[RefreshToken, frozenset[str]]:
+    """The refresh token that an authenticated client sent, and the scopes it can renew today. Uses nothing up.
+
+    Raises VerificationFailed for one that is unknown, another client's, used, expired, or whose customer, device or
+    client is not active. A used one ends its family first, and each refusal is written before it is raised.
+    """
+    found = find_refresh_token(raw)
+    if found is None or found.application_id != application.pk:
+        audit.refuse(actor, "token.refused", code="refresh-token-unknown")
+        raise VerificationFailed(code="refresh-token-unknown")
+    with transaction.atomic(durable=True):
+        held, token, code = _judge(actor, found)
+    if token is None or code:
+        raise VerificationFailed(code=code)
+    return held, scopes_of(token)
+
+
+def rotate_refresh_token(
+    *,
+    actor: Actor,
+    refresh: RefreshToken,
+    scopes: Iterable[str],
+    raw: str,
+    refresh_raw: str,
+    lifetime: timedelta,
+) -> AccessToken:
+    """Use up a refresh token for a new pair with the same customer and device; the old access token ends.
+
+    `raw` and `refresh_raw` are the new tokens' texts. Of two calls with one refresh token the second finds it used:
+    the family ends and VerificationFailed is raised, as in `check_refresh_token`.
+    """
+    new: AccessToken | None = None
+    with transaction.atomic(durable=True):
+        held, token, code = _judge(actor, refresh)
+        if token is not None and not code:
+            RefreshToken.objects.filter(pk=held.pk).revoke()
+            new = _successor(held, token, scopes, raw, lifetime)
+            store_refresh_token(new, refresh_raw, family=held.token_family)
+            record_issue(_bearer(actor, new), new)
+    if new is None:
+        raise VerificationFailed(code=code)
+    return new
+
+
+def _judge(actor: Actor, refresh: RefreshToken) -> tuple[RefreshToken, AccessToken | None, str]:
+    """Lock the device, then the refresh token, and decide. A refusal is written, and a used one ends its family."""
+    device = None if refresh.access_token is None else refresh.access_token.device
+    if device is not None:
+        lock_device(device)
+    held = RefreshToken.objects.select_for_update().get(pk=refresh.pk)
+    token = held.access_token
+    code = _reason_dead(held, token)
+    if code:
+        family = RefreshToken.objects.filter(token_family=held.token_family)
+        ended = family.revoke() if held.revoked is not None else 0
+        bearer = actor if token is None else _bearer(actor, token)
+        audit.record_refusal(bearer, "token.refused", held, code=code, details={"ended": ended})
+    return held, token, code
+
+
+def _bearer(client: Actor, token: AccessToken) -> Actor:
+    """The customer for whom the client renews."""
+    return actor_from_token(token, channel=client.channel, ip=client.ip, request_id=client.request_id)
+
+
+def _reason_dead(refresh: RefreshToken, token: AccessToken | None) -> str:
+    if refresh.revoked is not None:
+        was_used = AccessToken.objects.filter(source_refresh_token=refresh).exists()
+        return "refresh-token-reused" if was_used else "refresh-token-ended"
+    if token is None or token.expires + refresh_token_expire_timedelta() <= clock.now():
+        return "refresh-token-expired"
+    return reason_bearer_dead(token) or ""
+
+
+def _successor(
+    held: RefreshToken, token: AccessToken, scopes: Iterable[str], raw: str, lifetime: timedelta
+) -> AccessToken:
+    new = AccessToken(
+        application=token.application,
+        user=token.user,
+        device=token.device,
+        key_thumbprint=token.key_thumbprint,
+        source_refresh_token=held,
+        scope=" ".join(sorted(set(scopes) & scopes_of(token))),
+        expires=clock.now() + lifetime,
+    )
+    set_token_value(new, raw)
+    new.save(force_insert=True)
+    return new

@@ -1,0 +1,161 @@
+"""Asseco's endpoints."""
+
+from urllib.parse import quote
+
+from django.db import models
+from django.http import HttpResponse
+
+from devices import queries
+from devices.models import Category, Device
+from devices.operations import activation, registration
+from portal.api.asseco import serializers as wire
+from portal.api.asseco.wire import DIALECT, PROBLEM
+from portal.api.base import Call, DialectView, serves
+from portal.api.dialect import respond
+from portal.api.unknown import UnknownView
+from portal.core.actor import Actor
+from portal.core.errors import Forbidden, NotFound
+
+SCOPES = frozenset({"devices", "devices:admin", "staff"})
+FOR_ONE = (404, PROBLEM)
+
+
+class AssecoView(DialectView):
+    dialect = DIALECT
+    required_scopes = SCOPES
+
+    def about(self, actor: Actor) -> models.Model | None:
+        device_id = self.kwargs.get("device_id")
+        return queries.get_device(actor, device_id) if device_id else None
+
+    def owned(self, device_id: str) -> Device:
+        """The device a person owns that a text names. Cards and tokens of the bank are unknown here."""
+        device = queries.get_device(self.caller, device_id)
+        if device.category != Category.OWNED:
+            raise NotFound("There is no such device.")
+        return device
+
+    def changed(self, device: Device) -> HttpResponse:
+        """The answer to a change: 204, or the device for a caller that prefers it."""
+        return self.no_content(lambda: wire.OwnedDevice(self.owned(str(device.pk))))
+
+
+class OwnedDevicesView(AssecoView):
+    @serves(Call(summary="List owned devices", query=wire.OwnedDevicesQuery, answer=wire.OwnedDevices))
+    def get(self) -> HttpResponse:
+        page = queries.owned_devices_page(
+            self.caller,
+            customer_number=self._customer_number(),
+            statuses=self.query.get("device_statuses"),
+            sort_by=self.query["sort_by"],
+            descending=self.query["sort_order"] == "desc",
+            page=self.query["page"],
+            page_size=self.query["page_size"],
+        )
+        return self.answer(wire.OwnedDevices(page))
+
+    @serves(
+        Call(
+            summary="Register an owned device",
+            body=wire.DescribedDevice,
+            answer=wire.Registration,
+            refusals=(PROBLEM,),
+        )
+    )
+    def post(self) -> HttpResponse:
+        registered = registration.register_device(
+            actor=self.caller, facts=wire.facts_of(self.values), customer_id=self.values.get("customer_id")
+        )
+        external_id = registered.device.external_id
+        location = f"/v1/device/owned-devices/{quote(external_id, safe='')}"
+        return self.answer(wire.Registration(registered.device), headers={"Location": location})
+
+    def _customer_number(self) -> str | None:
+        """A customer lists its own devices; a number in its query is a claim about itself."""
+        number: str | None = self.query.get("customer_number")
+        own = self.token.user.customer_number if self.token.user and self.caller.is_customer else None
+        if number is not None and own is not None and number != own:
+            raise Forbidden("The customer named is not the token's.", code="identity-mismatch")
+        return number
+
+
+class DeviceView(AssecoView):
+    @serves(Call(summary="Retrieve a registered device", answer=wire.DeviceDetails, refusals=(404,)))
+    def get(self, device_id: str) -> HttpResponse:
+        return self.answer(wire.DeviceDetails(self.owned(device_id)))
+
+
+class OwnedDeviceView(AssecoView):
+    @serves(Call(summary="Retrieve an owned device", answer=wire.OwnedDevice, refusals=(404,)))
+    def get(self, device_id: str) -> HttpResponse:
+        return self.answer(wire.OwnedDevice(self.owned(device_id)))
+
+
+class NicknameView(AssecoView):
+    @serves(Call(summary="Set a device's nickname", status=204, body=wire.Nickname, refusals=FOR_ONE))
+    def put(self, device_id: str) -> HttpResponse:
+        return self.changed(
+            registration.set_nickname(actor=self.caller, device_id=device_id, nickname=self.values["nickname"])
+        )
+
+
+class PushHandleView(AssecoView):
+    @serves(
+        Call(summary="Set where a device's push messages go", status=204, body=wire.PushHandle, refusals=FOR_ONE)
+    )
+    def put(self, device_id: str) -> HttpResponse:
+        device = registration.set_push_handle(
+            actor=self.caller,
+            device_id=device_id,
+            platform=self.values["push_platform"],
+            handle=self.values["pns_handle"],
+        )
+        return self.changed(device)
+
+
+class SwitchView(AssecoView):
+    """A POST that moves one owned device; its body, with a reason, may be left out."""
+
+    def switch(self, operation: activation.Switch, device_id: str) -> Device:
+        device = self.owned(device_id)
+        change = operation(actor=self.caller, device_id=str(device.pk), reason=self.values.get("reason", ""))
+        return change.device
+
+
+class BlockView(SwitchView):
+    @serves(Call(summary="Block a device", status=204, body=wire.Reason, body_required=False, refusals=FOR_ONE))
+    def post(self, device_id: str) -> HttpResponse:
+        return self.changed(self.switch(activation.block_device, device_id))
+
+
+class UnblockView(SwitchView):
+    @serves(Call(summary="Unblock a device", status=204, body=wire.Reason, body_required=False, refusals=FOR_ONE))
+    def post(self, device_id: str) -> HttpResponse:
+        return self.changed(self.switch(activation.unblock_device, device_id))
+
+
+class UnregisterOwnedView(SwitchView):
+    @serves(
+        Call(summary="Unregister an owned device", status=204, body=wire.Reason, body_required=False, refusals=FOR_ONE)
+    )
+    def post(self, device_id: str) -> HttpResponse:
+        return self.changed(self.switch(activation.unregister_device, device_id))
+
+
+class UnregisterView(SwitchView):
+    @serves(
+        Call(
+            summary="Unregister a registered device",
+            status=202,
+            body=wire.Reason,
+            body_required=False,
+            refusals=FOR_ONE,
+        )
+    )
+    def post(self, device_id: str) -> HttpResponse:
+        self.switch(activation.unregister_device, device_id)
+        return respond(202, None)
+
+
+class UnknownAssecoView(UnknownView):
+    dialect = DIALECT

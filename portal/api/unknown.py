@@ -1,0 +1,16 @@
+"""Addresses that belong to a dialect and where nothing is."""
+
+from django.http import HttpRequest, HttpResponse
+
+from portal.api.base import DialectView
+from portal.api.errors import DoorError
+
+
+class UnknownView(DialectView):
+    """404 in the dialect's form, whatever the method and whoever asks."""
+
+    schema = None
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
+        self.http, self.args, self.kwargs = request, args, kwargs
+        return self.handle_exception(DoorError(404))

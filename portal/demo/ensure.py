@@ -1,0 +1,128 @@
+"""Demo data on the first start, fresh tokens at each start."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from devices.models import Device
+from portal.accounts.models import AccessToken, Application, Bank, User
+from portal.accounts.operations.second_factor import confirm_enrolment, start_enrolment
+from portal.accounts.operations.tokens import issue_staff_token, issue_token
+from portal.accounts.tokens import find_token, reason_dead
+from portal.core import clock
+from portal.core.ids import read
+from portal.demo.make import ACTOR, earlier_code, make_all
+
+LIFETIME: Final = timedelta(days=1)
+RENEW_BELOW: Final = timedelta(hours=1)
+
+
+class DemoRefused(Exception):
+    """Demo data cannot be made here; the message says why, for a person."""
+
+
+def ensure_demo(output: Path) -> bool:
+    """Make the demo's data if the database is empty, renew expired tokens, and write `output` (mode 0600).
+
+    Repeating it changes nothing but tokens that are expired or about to. Returns whether the data is new. Raises
+    DemoRefused outside demo mode, and when the database holds data whose demo file is gone.
+    """
+    if not settings.DEMO:
+        raise DemoRefused("Demo data is only made with PORTAL_MODE=demo.")
+    kept = settings.VAR / "demo.json"
+    fresh = not Bank.objects.exists()
+    if fresh:
+        with transaction.atomic():
+            content = make_all()
+            _write(kept, content)
+    else:
+        content = _read(kept)
+    content["base_url"] = settings.BASE_URL
+    with _written_at_the_end(kept, content):
+        _enrol_staff(content)
+        _renew_tokens(content)
+    if output.resolve() != kept:
+        _write(output, content)
+    return fresh
+
+
+@contextmanager
+def _written_at_the_end(path: Path, content: dict[str, Any]) -> Iterator[None]:
+    """Keep what was made so far even when a later step fails, so that the next start goes on from there."""
+    try:
+        yield
+    finally:
+        _write(path, content)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DemoRefused(
+            f"The database has data, but {path.name} is gone. Remove the folder {path.parent} to begin anew."
+        ) from None
+    return dict(content)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+    draft.replace(path)
+
+
+def _enrol_staff(content: dict[str, Any]) -> None:
+    """Give each member of staff an authenticator whose seed stands in the file."""
+    for row in content["staff"]:
+        if row["totp_secret"]:
+            continue
+        user = User.objects.staff().get(username=row["username"])
+        enrolment = start_enrolment(actor=ACTOR, user=user)
+        confirm_enrolment(actor=ACTOR, user=user, code=earlier_code(enrolment.secret))
+        row["totp_secret"] = enrolment.secret
+
+
+def _renew_tokens(content: dict[str, Any]) -> None:
+    mobiles = {}
+    for row in content["applications"]:
+        application = Application.objects.get(client_id=row["client_id"])
+        if row["kind"] == "mobile":
+            mobiles[row["bank"]] = application
+        elif not _lives(row["access_token"]):
+            row["access_token"] = _token(application)
+    for row in content["staff"]:
+        if not _lives(row["access_token"]):
+            user = User.objects.staff().get(username=row["username"])
+            row["access_token"] = issue_staff_token(actor=ACTOR, user=user, lifetime=LIFETIME)[1]
+    for row in content["customers"]:
+        user, mobile = User.objects.get(pk=read("USR", row["user_id"])), mobiles[row["bank"]]
+        if not _lives(row["access_token"]):
+            row["access_token"] = _token(mobile, user=user)
+        for phone in row["devices"]:
+            device = Device.objects.get(pk=phone["uuid"])
+            if device.is_active and not _lives(phone["access_token"]):
+                phone["access_token"] = _token(mobile, user=user, device=device)
+
+
+def _token(application: Application, user: User | None = None, device: Device | None = None) -> str:
+    return issue_token(
+        actor=ACTOR,
+        application=application,
+        user=user,
+        scopes=application.allowed_scopes,
+        lifetime=LIFETIME,
+        device=device,
+    )[1]
+
+
+def _lives(raw: str | None) -> bool:
+    token: AccessToken | None = find_token(raw) if raw else None
+    return token is not None and reason_dead(token) is None and token.expires > clock.now() + RENEW_BELOW

@@ -1,0 +1,158 @@
+"""Makes the demo's rows by the same operations that everybody uses, and notes what a newcomer needs."""
+
+import base64
+import secrets
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from django_otp.oath import hotp
+
+from devices.models import Device
+from devices.operations.activation import activate_device
+from devices.operations.facts import DeviceFacts
+from devices.operations.issued import issue_device
+from devices.operations.keys import enrol_key
+from devices.operations.registration import register_device
+from portal.accounts.models import Bank, User
+from portal.accounts.operations.clients import create_application
+from portal.accounts.operations.people import create_bank, create_customer, create_staff
+from portal.accounts.scopes import BANK_SCOPES, CUSTOMER_SCOPES, MERCHANT_SCOPES
+from portal.core import clock
+from portal.core.actor import Actor, Channel
+from portal.demo.cast import BANKS, STAFF, Customer, DemoBank, Phone
+
+type Rows = list[dict[str, Any]]
+type PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+ACTOR: Final = Actor.system("demo data", channel=Channel.COMMAND)
+# The two kinds that each customer holds one of.
+ISSUED: Final = (("payment-card", "Debit card"), ("otp-token", "OTP token"))
+DIALECTS: Final = {"bank": ["asseco", "adiba"], "mobile": ["asseco", "adiba"], "merchant": []}
+
+
+def make_all() -> dict[str, Any]:
+    """Make everything, inside the caller's transaction. Returns what `demo.json` holds, but for tokens and TOTP."""
+    content: dict[str, Any] = {"base_url": "", "banks": [], "staff": [], "customers": [], "applications": []}
+    for position, cast in enumerate(BANKS):
+        bank = create_bank(actor=ACTOR, code=cast.code, name=cast.name)
+        content["banks"].append({"id": str(bank.pk), "code": bank.code, "name": bank.name})
+        content["staff"] += _staff(bank, position)
+        content["applications"] += _applications(bank, cast)
+        content["customers"] += [_customer(bank, customer) for customer in cast.customers]
+    return content
+
+
+def _staff(bank: Bank, position: int) -> Rows:
+    rows = []
+    for role, names in STAFF.items():
+        name = names[position]
+        username = name.lower().replace(" ", ".")
+        password = secrets.token_urlsafe(12)
+        create_staff(actor=ACTOR, bank=bank, username=username, name=name, role=role, password=password)
+        rows.append(
+            {
+                "username": username,
+                "password": password,
+                "totp_secret": None,
+                "role": role,
+                "bank": bank.code,
+                "access_token": None,
+            }
+        )
+    return rows
+
+
+def _applications(bank: Bank, cast: DemoBank) -> Rows:
+    wanted = [("bank", f"{bank.name} core", BANK_SCOPES), ("mobile", f"{bank.name} mobile", CUSTOMER_SCOPES)]
+    wanted += [("merchant", name, MERCHANT_SCOPES) for name in cast.merchants]
+    rows = []
+    for kind, name, scopes in wanted:
+        created = create_application(
+            actor=ACTOR, bank=bank, kind=kind, name=name, dialects=DIALECTS[kind], scopes=sorted(scopes)
+        )
+        rows.append(
+            {
+                "name": name,
+                "kind": kind,
+                "bank": bank.code,
+                "client_id": created.application.client_id,
+                "client_secret": created.client_secret,
+                "app_secret": created.app_secret or None,
+                "access_token": None,
+            }
+        )
+    return rows
+
+
+def _customer(bank: Bank, cast: Customer) -> dict[str, Any]:
+    user = create_customer(
+        actor=ACTOR, bank=bank, customer_number=cast.number, name=cast.name, phone=cast.phone, email=cast.email
+    )
+    keys: list[PrivateKey] = [ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()]
+    return {
+        "user_id": user.public_id,
+        "customer_number": cast.number,
+        "bank": bank.code,
+        "access_token": None,
+        "devices": [_phone(user, phone, key) for phone, key in zip(cast.phones, keys, strict=True)],
+        "issued": [_issued(user, kind, model) for kind, model in ISSUED],
+    }
+
+
+def _phone(user: User, cast: Phone, key: PrivateKey) -> dict[str, Any]:
+    facts = DeviceFacts(
+        external_id=cast.external_id,
+        kind="mobile",
+        nickname=cast.nickname,
+        manufacturer=cast.manufacturer,
+        model=cast.model,
+        operating_system=cast.operating_system,
+        app_version=cast.app_version,
+    )
+    actor = Actor.system("demo data", bank_id=user.bank_id, channel=Channel.COMMAND)
+    device = register_device(actor=actor, facts=facts, customer_id=user.public_id).device
+    row = enrol_key(
+        actor=actor,
+        device_id=str(device.pk),
+        public_key=public_hex(key),
+        challenge=(challenge := secrets.token_bytes(32)),
+        signature=_sign(key, challenge),
+    )
+    return {
+        "device_id": device.public_id,
+        "uuid": str(device.pk),
+        "external_id": cast.external_id,
+        "public_key": row.spelling,
+        "private_key_pem": key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+        "access_token": None,
+    }
+
+
+def _issued(user: User, kind: str, model: str) -> dict[str, Any]:
+    actor = Actor.system("demo data", bank_id=user.bank_id, channel=Channel.COMMAND)
+    device: Device = issue_device(actor=actor, customer_id=user.public_id, kind=kind, model=model)
+    activate_device(actor=actor, device_id=str(device.pk), reason="Handed over at the branch")
+    return {"device_id": device.public_id, "kind": kind}
+
+
+def public_hex(key: PrivateKey) -> str:
+    """The public key as mobile applications send it: X‖Y for P-256, 32 bytes for Ed25519, lower-case hex."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        numbers = key.public_key().public_numbers()
+        return f"{numbers.x:064x}{numbers.y:064x}"
+    return key.public_key().public_bytes_raw().hex()
+
+
+def _sign(key: PrivateKey, message: bytes) -> bytes:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(message, ec.ECDSA(hashes.SHA256()))
+    return key.sign(message)
+
+
+def earlier_code(secret_base32: str) -> str:
+    """The code that an authenticator app showed 30 seconds ago: still good, and the present one stays unused."""
+    step = int(clock.now().timestamp()) // 30
+    return f"{hotp(base64.b32decode(secret_base32), step - 1):06d}"
