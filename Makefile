@@ -24,12 +24,12 @@ test: ## the test suite on SQLite (ARGS="-k words" picks some)
 
 test-postgres: ## the same on PostgreSQL (PORTAL_TEST_DATABASE_URL, else a server of its own)
 	@./bootstrap dev
-	@$(PY) -m portal.embedded.postgres $(PYTEST) -m "not slow" $(ARGS)
+	@$(PY) -m portal.embedded.postgres $(PYTEST) -m "not slow and not machine" $(ARGS)
 
 test-slow: ## the slow tests, on both databases
 	@./bootstrap dev
 	@$(PYTEST) -m slow $(ARGS)
-	@$(PY) -m portal.embedded.postgres $(PYTEST) -m slow $(ARGS)
+	@$(PY) -m portal.embedded.postgres $(PYTEST) -m "slow and not machine" $(ARGS)
 
 check: ## format, lint, types, layers, templates, migrations, production settings
 	@./bootstrap dev

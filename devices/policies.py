@@ -1,7 +1,8 @@
 """Who may do what to a device. Doors and operations ask the same question here.
 
 A `Verdict` says yes, or names the rule, what would make it pass and who can grant it: pages show it, operations
-raise it.
+raise it. `may_…` asks about the actor alone: it is asked before the device is looked up, so that its refusal is the
+same whether or not there is such a device.
 """
 
 from dataclasses import dataclass
@@ -75,11 +76,16 @@ def first_no(*verdicts: Verdict) -> Verdict:
     return next((verdict for verdict in verdicts if not verdict.allowed), YES)
 
 
-def activate(actor: Actor, device: Device) -> Verdict:
-    """Staff and the bank activate. A device that the bank blocked needs a second person."""
+def may_activate(actor: Actor) -> Verdict:
+    """Staff and the bank activate."""
     if actor.is_customer:
         return Verdict(Forbidden("A customer cannot activate a device.", code="customer-cannot-activate"))
-    may = _capability(actor, Capability.DEVICES_ACTIVATE)
+    return _capability(actor, Capability.DEVICES_ACTIVATE)
+
+
+def activate(actor: Actor, device: Device) -> Verdict:
+    """Staff and the bank activate. A device that the bank blocked needs a second person."""
+    may = may_activate(actor)
     if may.allowed and device.status == DeviceStatus.BLOCKED and device.held_by == HeldBy.BANK:
         return Verdict(
             Conflict("The bank blocked this device. A second person has to lift it.", code="needs-second-person")
@@ -89,20 +95,35 @@ def activate(actor: Actor, device: Device) -> Verdict:
     return first_no(may, _state(device, DeviceStatus.ACTIVE))
 
 
-def deactivate(actor: Actor, device: Device) -> Verdict:
+def may_deactivate(actor: Actor) -> Verdict:
     """The owner, staff and the bank deactivate."""
-    may = YES if actor.is_customer else _capability(actor, Capability.DEVICES_ACTIVATE)
+    return YES if actor.is_customer else _capability(actor, Capability.DEVICES_ACTIVATE)
+
+
+def deactivate(actor: Actor, device: Device) -> Verdict:
+    """An active device; one that is inactive already stays so."""
+    may = may_deactivate(actor)
     if may.allowed and device.status == DeviceStatus.INACTIVE:
         return YES
     return first_no(may, _state(device, DeviceStatus.INACTIVE))
 
 
-def block(actor: Actor, device: Device) -> Verdict:
+def may_block(actor: Actor) -> Verdict:
     """The owner, staff and the bank block."""
-    may = YES if actor.is_customer else _capability(actor, Capability.DEVICES_BLOCK)
+    return YES if actor.is_customer else _capability(actor, Capability.DEVICES_BLOCK)
+
+
+def block(actor: Actor, device: Device) -> Verdict:
+    """Any device that is not retired; one that is blocked already stays so."""
+    may = may_block(actor)
     if may.allowed and device.status == DeviceStatus.BLOCKED:
         return YES
     return first_no(may, _state(device, DeviceStatus.BLOCKED))
+
+
+def may_unblock(actor: Actor) -> Verdict:
+    """The owner, staff and the bank unblock."""
+    return YES if actor.is_customer else may_activate(actor)
 
 
 def unblock(actor: Actor, device: Device) -> Verdict:
@@ -116,21 +137,33 @@ def unblock(actor: Actor, device: Device) -> Verdict:
     return first_no(_held_by_bank(device), _state(device, DeviceStatus.ACTIVE))
 
 
-def unregister(actor: Actor, device: Device) -> Verdict:
-    """The owner (unless the bank holds the device) and the bank retire a device."""
-    if device.status == DeviceStatus.RETIRED and (actor.is_customer or actor.is_bank):
-        return YES
-    if actor.is_customer:
-        return _held_by_bank(device)
-    if actor.is_bank or actor.is_system:
+def may_unregister(actor: Actor) -> Verdict:
+    """The owner and the bank retire a device."""
+    if actor.is_customer or actor.is_bank or actor.is_system:
         return YES
     return Verdict(Forbidden("Staff do not unregister devices; block it instead.", code="staff-cannot-unregister"))
 
 
+def unregister(actor: Actor, device: Device) -> Verdict:
+    """The owner cannot while the bank holds the device. One that is retired already stays so."""
+    may = may_unregister(actor)
+    if not may.allowed or not actor.is_customer or device.status == DeviceStatus.RETIRED:
+        return may
+    return _held_by_bank(device)
+
+
+def may_edit(actor: Actor) -> Verdict:
+    """The owner and the bank's server describe a device anew."""
+    if actor.is_customer or actor.is_bank or actor.is_system:
+        return YES
+    return Verdict(Forbidden("Staff correct devices with a reason.", code="staff-cannot-edit"))
+
+
 def edit(actor: Actor, device: Device) -> Verdict:
-    """The owner and the bank's server describe a device anew; not one that is retired."""
-    if not (actor.is_customer or actor.is_bank or actor.is_system):
-        return Verdict(Forbidden("Staff correct devices with a reason.", code="staff-cannot-edit"))
+    """A device that is not retired."""
+    may = may_edit(actor)
+    if not may.allowed:
+        return may
     if device.status == DeviceStatus.RETIRED:
         return Verdict(InvalidState("The device is unregistered.", code="device-status-not-valid"))
     return YES

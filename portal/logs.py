@@ -15,7 +15,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from portal import redaction
 
 _FRAMES = 12  # innermost calls of a traceback
-_NOISY = frozenset({"request", "response", "data"})  # extras of Django's and Celery's lines that are whole objects
+# Whole objects in Django's and Celery's lines, and the text as another handler's formatter put it on the record.
+_DROPPED = frozenset({"request", "response", "data", "message", "asctime"})
 _OWN_REPORT = ("django.request", "django.security")  # loggers whose text is a path or a caller's input
 _PROBES = frozenset({"healthz", "readyz", "metrics"})
 
@@ -28,6 +29,7 @@ def configuration(level: str) -> dict[str, object]:
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_logger_name,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -89,7 +91,7 @@ def _report_of_django(logger: WrappedLogger, name: str, event: EventDict) -> Eve
         event["route"] = route_of(event.get("request"))
         if not failed:
             event["kind"] = record.name.rpartition(".")[2]
-    for extra in _NOISY:
+    for extra in _DROPPED:
         event.pop(extra, None)
     return event
 

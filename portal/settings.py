@@ -161,7 +161,7 @@ TEMPLATES = [
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "portal.accounts.backends.StaffBackend"]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "portal.accounts.hashers.PasswordHasher",
     "portal.accounts.hashers.ClientSecretHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -302,7 +302,8 @@ MAILERS = {
 EMAIL_HOST_GIVEN = bool(env.text("PORTAL_EMAIL_HOST"))
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.text("PORTAL_STATIC_ROOT", str(VAR / "static")))
+# The demo serves the pages' files from where they are; production collects them (manage.py collectstatic).
+STATIC_ROOT = None if DEMO else Path(env.text("PORTAL_STATIC_ROOT", str(VAR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEMO
 STORAGES = {

@@ -18,7 +18,7 @@ from portal.env import read_database_url  # noqa: E402
 from portal.settings import *  # noqa: E402, F403
 from portal.settings import DATABASES, SQLITE, VAR  # noqa: E402
 
-VAR.mkdir(parents=True, exist_ok=True)
+(VAR / "static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns without it
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 TEST_DATABASE_URL = os.environ.get("PORTAL_TEST_DATABASE_URL", "")
 if TEST_DATABASE_URL:

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal import health, metrics
+from portal.accounts.oauth_urls import well_known
 from portal.web.admin_site import site as admin_site
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -10,7 +11,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("", include("portal.api.urls")),
-    path("", include("portal.accounts.oauth_urls")),
+    path("oauth/", include("portal.accounts.oauth_urls")),
+    *well_known,
     path("admin/", admin_site.urls),
     path("", include("devices.urls")),
     path("", include("portal.web.urls")),

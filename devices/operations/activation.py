@@ -36,13 +36,13 @@ def activate_device(*, actor: Actor, device_id: str, reason: str = "") -> Change
     reason: up to 500 characters; staff must give one. Raises NotFound, Forbidden, InvalidState, and Conflict
     `needs-second-person` for a device that the bank blocked.
     """
-    return _switch_on(actor, device_id, reason, policies.activate)
+    return _switch_on(actor, device_id, reason, policies.may_activate, policies.activate)
 
 
 @transaction.atomic
 def unblock_device(*, actor: Actor, device_id: str, reason: str = "") -> Change:
     """Undo a block. A customer undoes only the owner's own; for everybody else it is `activate_device`."""
-    return _switch_on(actor, device_id, reason, policies.unblock)
+    return _switch_on(actor, device_id, reason, policies.may_unblock, policies.unblock)
 
 
 @transaction.atomic
@@ -67,7 +67,7 @@ def unregister_device(*, actor: Actor, device_id: str, reason: str = "") -> Chan
 
     Its external identifier may then be registered anew. Raises NotFound, Forbidden, InvalidState.
     """
-    device, reason = _locked(actor, device_id, reason)
+    device, reason = _locked(actor, device_id, reason, policies.may_unregister)
     policies.unregister(actor, device).require()
     now = clock.now()
     if device.status == DeviceStatus.RETIRED:
@@ -91,7 +91,8 @@ def unregister_device(*, actor: Actor, device_id: str, reason: str = "") -> Chan
     return Change(device, True, now, ended.sessions)
 
 
-def _locked(actor: Actor, device_id: str, reason: str) -> tuple[Device, str]:
+def _locked(actor: Actor, device_id: str, reason: str, may: Callable[[Actor], Verdict]) -> tuple[Device, str]:
+    may(actor).require()
     reason = check_text("reason", reason, required=actor.is_staff)
     devices = Device.objects.visible_to(actor)
     if actor.is_customer:
@@ -99,8 +100,14 @@ def _locked(actor: Actor, device_id: str, reason: str) -> tuple[Device, str]:
     return devices.select_related("owner").for_change(device_id, actor.bank_id), reason
 
 
-def _switch_on(actor: Actor, device_id: str, reason: str, policy: Callable[[Actor, Device], Verdict]) -> Change:
-    device, reason = _locked(actor, device_id, reason)
+def _switch_on(
+    actor: Actor,
+    device_id: str,
+    reason: str,
+    may: Callable[[Actor], Verdict],
+    policy: Callable[[Actor, Device], Verdict],
+) -> Change:
+    device, reason = _locked(actor, device_id, reason, may)
     policy(actor, device).require()
     now = clock.now()
     if device.status == DeviceStatus.ACTIVE:
@@ -119,7 +126,8 @@ def _switch_on(actor: Actor, device_id: str, reason: str, policy: Callable[[Acto
 
 def _switch_off(actor: Actor, device_id: str, reason: str, status: DeviceStatus) -> Change:
     blocking = status == DeviceStatus.BLOCKED
-    device, reason = _locked(actor, device_id, reason)
+    may = policies.may_block if blocking else policies.may_deactivate
+    device, reason = _locked(actor, device_id, reason, may)
     (policies.block if blocking else policies.deactivate)(actor, device).require()
     now = clock.now()
     # What the bank holds stays the bank's, whatever the owner does afterwards.

@@ -127,6 +127,7 @@ def _describe_again(actor: Actor, device: Device, facts: DeviceFacts) -> Registe
 
 
 def _locked(actor: Actor, device_id: str) -> Device:
+    policies.may_edit(actor).require()
     devices = Device.objects.visible_to(actor).owned()
     device = devices.for_change(device_id, actor.bank_id)
     policies.edit(actor, device).require()

@@ -14,13 +14,14 @@ def actor_from_token(token: AccessToken, *, channel: Channel, ip: str = "", requ
 
     Also for a dead token: then it only names the bearer of a refusal.
     """
-    if token.user is None:
-        assert token.application is not None  # held by a constraint
-        actor = client_actor(token.application, channel=channel, ip=ip, request_id=request_id)
-    elif token.user.is_staff:
+    if token.user is not None and token.user.is_staff:
         actor = staff_actor(token.user, channel=channel, ip=ip, request_id=request_id)
-    else:
+    elif token.user is not None:
         actor = _customer_actor(token.user, token.application, channel, ip, request_id)
+    elif token.application is not None:
+        actor = client_actor(token.application, channel=channel, ip=ip, request_id=request_id)
+    else:
+        raise ValueError("a token without a bearer; the database holds none")
     return replace(actor, scopes=scopes_of(token), token_id=token.pk, device_id=token.device_id)
 
 
@@ -53,9 +54,7 @@ def staff_actor(user: User, *, channel: Channel, ip: str = "", request_id: str =
     )
 
 
-def _customer_actor(
-    user: User, application: Application | None, channel: Channel, ip: str, request_id: str
-) -> Actor:
+def _customer_actor(user: User, application: Application | None, channel: Channel, ip: str, request_id: str) -> Actor:
     return Actor(
         kind=ActorKind.CUSTOMER,
         id=str(user.pk),

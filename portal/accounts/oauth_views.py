@@ -37,11 +37,11 @@ def token(request: HttpRequest) -> JsonResponse:
     if form.get("resource", settings.BASE_URL).rstrip("/") != settings.BASE_URL:
         raise BadCall("invalid_target", "Tokens of this server are good at this server only.")
     try:
-        headers, body, status = _token_endpoint().create_token_response(
+        _, body, status = _token_endpoint().create_token_response(
             request.path, "POST", sorted(form.items()), {CALL: call}
         )
     except OAuth2Error as error:
-        headers, body, status = {}, error.json, error.status_code
+        body, status = error.json, error.status_code
     return _token_answer(call, json.loads(body), status)
 
 
@@ -59,7 +59,7 @@ def _token_answer(call: TokenCall, body: dict[str, object], status: int) -> Json
         return answer(body)
     error = str(body["error"])
     if call.client is not None and not call.refused:
-        audit.refuse(call.actor, "token.refused", code=error.replace("_", "-"))
+        audit.refuse(call.acting(call.client), "token.refused", code=error.replace("_", "-"))
     return refusal(error, _DESCRIPTIONS.get(error, "The request is not valid."), status)
 
 

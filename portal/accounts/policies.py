@@ -57,7 +57,7 @@ def require_reason(reason: str) -> None:
 
 
 def ip_allowed(application: Application, ip: str) -> bool:
-    """Whether a client may call from this address. Without a list it may from any; an unreadable entry opens nothing."""
+    """Whether a client may call from this address: from any without a list. An unreadable entry opens nothing."""
     if not application.allowed_ips:
         return True
     try:

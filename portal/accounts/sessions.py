@@ -4,7 +4,6 @@ The database knows a session by the SHA-256 of its cookie, so a copy of the tabl
 after 30 minutes without a request and 8 hours after it began, whatever happens (ASVS 5.0, 7.3).
 """
 
-import hashlib
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,14 +12,12 @@ from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from portal.accounts.models import PortalSession, User
+from portal.accounts.models import PortalSession, User, session_digest
 from portal.core import clock
 from portal.requests import client_ip
 
-IDLE = timedelta(minutes=30)
 SEEN_EVERY = timedelta(minutes=1)
 WITHOUT_SESSION = (
     "/v1/",
@@ -34,11 +31,6 @@ WITHOUT_SESSION = (
     "/readyz",
     "/metrics",
 )
-
-
-def session_digest(session_key: str) -> str:
-    """The name under which the database knows the session with this cookie."""
-    return hashlib.sha256(session_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class SessionStore(DatabaseStore):
@@ -55,7 +47,7 @@ class SessionStore(DatabaseStore):
 
     def _get_session_from_db(self) -> PortalSession | None:
         now = clock.now()
-        row = live_sessions().filter(pk=session_digest(self.session_key or "")).first()
+        row = PortalSession.objects.live().with_key(self.session_key).first()
         if row is None:
             self._session_key = None
         elif row.last_seen_at <= now - SEEN_EVERY:
@@ -65,7 +57,7 @@ class SessionStore(DatabaseStore):
         return row
 
     def exists(self, session_key: str) -> bool:
-        return PortalSession.objects.filter(pk=session_digest(session_key)).exists()
+        return PortalSession.objects.with_key(session_key).exists()
 
     def save(self, must_create: bool = False) -> None:
         """Keep the data. A session that was ended meanwhile stays ended: UpdateError.
@@ -98,17 +90,18 @@ class SessionStore(DatabaseStore):
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError:
+            if not PortalSession.objects.filter(pk=digest).exists():
+                raise
             raise CreateError from None
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
         if key is not None:
-            PortalSession.objects.filter(pk=session_digest(key)).delete()
+            PortalSession.objects.with_key(key).delete()
 
     @classmethod
     def clear_expired(cls) -> None:
-        now = clock.now()
-        PortalSession.objects.filter(Q(expire_date__lte=now) | Q(last_seen_at__lte=now - IDLE)).delete()
+        PortalSession.objects.over().delete()
 
 
 class NoSession(SessionStore):
@@ -135,12 +128,6 @@ class PortalSessionMiddleware(SessionMiddleware):
         if isinstance(getattr(request, "session", None), NoSession):
             return response
         return super().process_response(request, response)
-
-
-def live_sessions() -> QuerySet[PortalSession]:
-    """Sessions that a cookie can still open."""
-    now = clock.now()
-    return PortalSession.objects.filter(expire_date__gt=now, last_seen_at__gt=now - IDLE)
 
 
 def _user_id(data: dict[str, object]) -> object:

@@ -43,11 +43,9 @@ class TokenCall:
     renewable: frozenset[str] = frozenset()
     refused: bool = False
 
-    @property
-    def actor(self) -> Actor:
-        """The authenticated client."""
-        assert self.client is not None
-        return client_actor(self.client, channel=Channel.OAUTH, ip=self.ip, request_id=self.request_id)
+    def acting(self, client: Application) -> Actor:
+        """The client, once it is authenticated."""
+        return client_actor(client, channel=Channel.OAUTH, ip=self.ip, request_id=self.request_id)
 
 
 class PortalOAuth2Validator(OAuth2Validator):  # type: ignore[misc]
@@ -59,9 +57,7 @@ class PortalOAuth2Validator(OAuth2Validator):  # type: ignore[misc]
     def authenticate_client(self, request: Request, *args: object, **kwargs: object) -> bool:
         call = _call(request)
         try:
-            call.client = authenticate_client(
-                credentials=call.credentials, ip=call.ip, request_id=call.request_id
-            )
+            call.client = authenticate_client(credentials=call.credentials, ip=call.ip, request_id=call.request_id)
         except VerificationFailed:
             call.refused = True
             return False
@@ -97,7 +93,7 @@ class PortalOAuth2Validator(OAuth2Validator):  # type: ignore[misc]
         call = _call(request)
         try:
             call.refresh, call.renewable = check_refresh_token(
-                actor=call.actor, application=client, raw=refresh_token
+                actor=call.acting(client), application=client, raw=refresh_token
             )
         except VerificationFailed:
             call.refused = True
@@ -114,7 +110,11 @@ class PortalOAuth2Validator(OAuth2Validator):  # type: ignore[misc]
     def save_bearer_token(self, token: dict[str, object], request: Request, *args: object, **kwargs: object) -> None:
         """Keep the new token and complete the answer with what these clients read besides RFC 6749."""
         call = _call(request)
-        saved = _renewed(call, token) if call.refresh is not None else _granted(call, token)
+        client: Application = request.client
+        if call.refresh is None:
+            saved = _granted(call.acting(client), client, token)
+        else:
+            saved = _renewed(call, call.acting(client), call.refresh, token)
         token["scope"] = saved.scope
         token["user_id"] = False if saved.user is None else saved.user.public_id
         token["is_admin"] = False  # customers and servers administer nothing
@@ -122,8 +122,7 @@ class PortalOAuth2Validator(OAuth2Validator):  # type: ignore[misc]
 
 
 def _call(request: Request) -> TokenCall:
-    call = request.headers[CALL]
-    assert isinstance(call, TokenCall)
+    call: TokenCall = request.headers[CALL]
     return call
 
 
@@ -131,23 +130,21 @@ def _lifetime(token: dict[str, object]) -> timedelta:
     return timedelta(seconds=int(str(token["expires_in"])))
 
 
-def _granted(call: TokenCall, token: dict[str, object]) -> AccessToken:
-    assert call.client is not None
+def _granted(actor: Actor, client: Application, token: dict[str, object]) -> AccessToken:
     return issue_client_token(
-        actor=call.actor,
-        application=call.client,
+        actor=actor,
+        application=client,
         scopes=str(token["scope"]).split(),
         raw=str(token["access_token"]),
         lifetime=_lifetime(token),
     )
 
 
-def _renewed(call: TokenCall, token: dict[str, object]) -> AccessToken:
-    assert call.refresh is not None
+def _renewed(call: TokenCall, actor: Actor, refresh: RefreshToken, token: dict[str, object]) -> AccessToken:
     try:
         return rotate_refresh_token(
-            actor=call.actor,
-            refresh=call.refresh,
+            actor=actor,
+            refresh=refresh,
             scopes=str(token["scope"]).split(),
             raw=str(token["access_token"]),
             refresh_raw=str(token["refresh_token"]),

@@ -34,8 +34,10 @@ class Bearer:
     actor: Actor
 
 
-def authenticate(request: HttpRequest, dialect: Dialect, required_scopes: Collection[str]) -> Bearer:
-    """The caller, when its token opens this endpoint of this dialect; one of the scopes is enough.
+def authenticate(
+    request: HttpRequest, dialect: Dialect, required_scopes: Collection[str]
+) -> tuple[Actor, AccessToken]:
+    """The caller and its token, when its token opens this endpoint of this dialect; one of the scopes is enough.
 
     Asked in this order, so that an answer depends on the token alone, never on an object: alive, address, dialect,
     scope, rate. Raises Unauthenticated, Forbidden, RateLimited.
@@ -52,7 +54,7 @@ def authenticate(request: HttpRequest, dialect: Dialect, required_scopes: Collec
     _count(f"token:{bearer.token.pk}")
     if bearer.token.device is not None:
         note_activity(bearer.token.device)
-    return bearer
+    return bearer.actor, bearer.token
 
 
 def identify(request: HttpRequest, channel: Channel) -> Bearer | None:

@@ -5,13 +5,14 @@ the rest: the caller, the size of the body, strict input, stored answers, refusa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from rest_framework.views import APIView
 
+from portal import metrics
 from portal.accounts.models import AccessToken
 from portal.api import once
 from portal.api.auth import authenticate
@@ -20,7 +21,7 @@ from portal.api.dialect import Dialect, respond
 from portal.api.errors import DoorError, refusal_of
 from portal.api.prefer import wants_representation
 from portal.api.refusals import write_event
-from portal.api.serializing import Input, Output, Values, read
+from portal.api.serializing import Input, Output, Values, names_of, read
 from portal.core.actor import Actor
 from portal.core.errors import DomainError, FieldProblem, InvalidInput
 from portal.requests import request_id
@@ -34,17 +35,20 @@ type Handler = Callable[..., HttpResponse]
 class Call:
     """What one method of one endpoint takes and answers. The machinery and the schema both read it.
 
-    status: of the answer when all goes well. answer: None is an empty body. refusals: statuses that this call may
-    answer besides those that every call may.
+    status: of the answer when all goes well. answer: None is an empty body. representation: what a caller that
+    prefers one gets instead of an empty answer. refusals: statuses that this call may answer besides those that
+    every call may. headers: of the answer, by name, with what they say.
     """
 
     summary: str
     status: int = 200
     answer: type[Output] | None = None
+    representation: type[Output] | None = None
     body: type[Input] | None = None
     body_required: bool = True
     query: type[Input] = Input
     refusals: tuple[int, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def serves(call: Call) -> Callable[[Handler], Handler]:
@@ -73,7 +77,7 @@ class DialectView(APIView):
     required_scopes: ClassVar[frozenset[str] | Mapping[str, frozenset[str]]] = frozenset()
 
     http: HttpRequest
-    actor: Actor | None = None
+    actor: Actor  # from the moment the token has opened the endpoint
     token: AccessToken
     query: Values
     values: Values
@@ -96,9 +100,10 @@ class DialectView(APIView):
             return cls.required_scopes.get("GET" if method == "HEAD" else method, frozenset())
         return cls.required_scopes
 
-    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Answer in JSON whatever the caller accepts: these clients send all sorts of Accept."""
         self.http, self.args, self.kwargs = request, args, kwargs
+        self.values, self.query = {}, {}
         try:
             return self._serve(request)
         except Exception as error:  # noqa: BLE001  the last line before the server
@@ -106,17 +111,21 @@ class DialectView(APIView):
 
     def _serve(self, request: HttpRequest) -> HttpResponse:
         method = str(request.method)
-        handler: Handler | None = getattr(self, method.lower(), None) if method.lower() in (*METHODS, "head") else None
+        handler = self._handler(method)
         if method == "OPTIONS":
             return respond(204, None, headers={"Allow": self.allow})
         if handler is None:
             raise DoorError(405, headers={"Allow": self.allow})
-        bearer = authenticate(request, self.dialect, self.scopes_for(method))
-        assert bearer.token is not None
-        self.actor, self.token = bearer.actor, bearer.token
+        self.actor, self.token = authenticate(request, self.dialect, self.scopes_for(method))
+        request.actor = self.actor  # type: ignore[attr-defined]  # for the request log
         require_size(request)
         data = read_bytes(request) if call_of(handler).body else b""
         return once.answer(request, self.actor, data, lambda: self._answer(request, handler, data))
+
+    def _handler(self, method: str) -> Handler | None:
+        name = "get" if method == "HEAD" else method.lower()
+        handler: Handler | None = getattr(self, name, None) if name in METHODS else None
+        return handler
 
     def _answer(self, request: HttpRequest, handler: Handler, data: bytes) -> HttpResponse:
         call = call_of(handler)
@@ -130,14 +139,15 @@ class DialectView(APIView):
             return self.handle_exception(error)
 
     def _read_query(self, request: HttpRequest, kind: type[Input]) -> Values:
-        """A parameter that is not declared, or that comes twice, is refused: ignoring it would answer another question."""
+        """A parameter that is not declared, or comes twice, is refused: ignored, it would change the question."""
+        names = {self.dialect.spelling.name(name): name for name in names_of(kind)}
         twice = [name for name, values in request.GET.lists() if len(values) > 1]
         if twice:
-            known = {self.dialect.spelling.name(name): name for name in kind().fields}
-            codes = {True: "invalid-format", False: "unknown-field"}
             raise InvalidInput(
                 fields=tuple(
-                    FieldProblem(known.get(name, name), codes[name in known], "This comes more than once.")
+                    FieldProblem(names[name], "invalid-format", "This comes more than once.")
+                    if name in names
+                    else FieldProblem(name, "unknown-field", "There is no such parameter.")
                     for name in twice
                 )
             )
@@ -148,12 +158,6 @@ class DialectView(APIView):
         """The methods of this endpoint, for the Allow header."""
         offered = [name.upper() for name in METHODS if hasattr(self, name)]
         return ", ".join([*offered, *(["HEAD"] if "GET" in offered else []), "OPTIONS"])
-
-    @property
-    def caller(self) -> Actor:
-        """The actor of a call that is being answered."""
-        assert self.actor is not None
-        return self.actor
 
     def answer(self, body: Output, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """The answer, spelled as this dialect does."""
@@ -170,7 +174,7 @@ class DialectView(APIView):
         return None
 
     def _about(self, status: int) -> models.Model | None:
-        if self.actor is None or status in {401, 404}:
+        if "actor" not in vars(self) or status == 404:
             return None
         try:
             return self.about(self.actor)
@@ -183,6 +187,7 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpRespon
     view: DialectView = context["view"]
     request = view.http
     refusal = refusal_of(error, view.dialect, request_id=request_id(request))
+    metrics.count_refusal(view.dialect.name, refusal.code)
     if refusal.status < 500:
         write_event(request, view.dialect, error, refusal, view._about(refusal.status))
     return view.dialect.refuse(refusal)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from django.http import HttpResponse
 from rest_framework import serializers
@@ -15,19 +16,26 @@ from portal.core.errors import DomainError, FieldProblem
 JSON = "application/json"
 
 
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content", 440: "Business Rule Broken"}
+
+
+def phrase(status: int) -> str:
+    """The status in words (RFC 9110); the same on every version of Python."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """A call that is refused, in no dialect yet.
 
-    code: kebab-case rule id. fields: names as operations and serializers know them; an unknown field's as it was sent.
-    details: plain values of the error. headers: those that every dialect sends.
+    code: kebab-case rule id. fields: names as operations and serializers know them; an unknown field's as it was
+    sent. headers: those that every dialect sends.
     """
 
     status: int
     code: str
     message: str
     fields: tuple[FieldProblem, ...] = ()
-    details: Mapping[str, object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
 

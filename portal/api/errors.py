@@ -50,7 +50,7 @@ def refusal_of(error: Exception, dialect: Dialect, *, request_id: str = "") -> R
         case DomainError():
             return _domain(error, dialect, request_id)
         case BadJSON():
-            return Refusal(status=413 if error.code == "json-too-large" else 400, code=error.code, message=error.message)
+            return Refusal(status=400, code=error.code, message=error.message)
         case DoorError():
             return plain(error.status, headers=error.headers)
         case OperationalError() | InterfaceError():
@@ -77,7 +77,6 @@ def _domain(error: DomainError, dialect: Dialect, request_id: str) -> Refusal:
         code=error.code,
         message=error.message,
         fields=error.fields if isinstance(error, InvalidInput) else (),
-        details=error.details,
         headers=_headers(error),
         request_id=request_id,
     )

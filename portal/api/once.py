@@ -45,8 +45,6 @@ def _replayed(first: idempotency.Replay) -> HttpResponse:
 def _keep(begun: idempotency.Fresh, response: HttpResponse) -> None:
     """The work is done: an answer that cannot be kept is still given."""
     try:
-        idempotency.finish(
-            begun, status=response.status_code, headers=dict(response.items()), body=response.content
-        )
+        idempotency.finish(begun, status=response.status_code, headers=dict(response.items()), body=response.content)
     except DatabaseProblem:
         logger.exception("an answer could not be kept for its Idempotency-Key")

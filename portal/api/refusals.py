@@ -20,10 +20,10 @@ def write_event(
 ) -> None:
     """Write who was refused what, and by which rule.
 
-    Nothing is written for our own failures (5xx), for callers without a bearer, and for errors whose operation has
-    written its own event (`error.audited`). Calls over the limit leave one event per caller and minute.
+    Nothing is written for callers without a bearer, and for errors whose operation has written its own event
+    (`error.audited`). Calls over the limit leave one event per caller and minute.
     """
-    if refusal.status >= 500 or getattr(error, "audited", False):
+    if getattr(error, "audited", False):
         return
     bearer = _bearer(request, dialect)
     if bearer is None:

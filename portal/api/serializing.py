@@ -6,7 +6,7 @@ operation's business.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -91,22 +91,31 @@ class WordOrNull(serializers.ChoiceField):
     def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
         super().__init__(choices=list(choices), allow_null=True, **kwargs)
 
-    def to_representation(self, value: object) -> str | None:
+    def to_representation(self, value: object) -> str | None:  # type: ignore[override]
         return str(value) or None
 
 
 class Input(serializers.Serializer[Any]):
-    """A body or a query as it may be sent. Fields that are not declared are refused."""
+    """A body or a query as it may be sent. Fields that are not declared are refused.
+
+    one_of: fields of which at least one has to be there; the schema says so, the operation looks.
+    """
+
+    one_of: ClassVar[tuple[str, ...]] = ()
 
 
 class Output(serializers.Serializer[Any]):
     """A body as it is answered."""
 
 
+def names_of(kind: type[Input]) -> list[str]:
+    """The fields an input knows, under our names."""
+    return [str(name) for name in kind().fields]
+
+
 def read(kind: type[Input], sent: Mapping[str, object], spelling: Spelling) -> Values:
-    """The values of an input, under our names; what was not sent is not there. Raises InvalidInput naming every problem."""
-    serializer = kind()
-    ours = {spelling.name(name): name for name in serializer.fields}
+    """The values of an input, under our names; what was not sent is not there. Raises InvalidInput, naming all."""
+    ours = {spelling.name(name): name for name in names_of(kind)}
     problems = [FieldProblem(key, "unknown-field", "There is no such field.") for key in sent if key not in ours]
     serializer = kind(data={ours[key]: value for key, value in sent.items() if key in ours})
     if not serializer.is_valid():
@@ -124,4 +133,6 @@ def _problems(path: str, errors: object) -> Iterator[FieldProblem]:
         for inner in errors:
             yield from _problems(path, inner)
     elif isinstance(errors, ErrorDetail):
-        yield FieldProblem(path, CODES.get(errors.code, "invalid-format"), MESSAGES.get(errors.code, str(errors)))
+        yield FieldProblem(
+            path, CODES.get(code := str(errors.code), "invalid-format"), MESSAGES.get(code, str(errors))
+        )

@@ -11,6 +11,6 @@ class UnknownView(DialectView):
 
     schema = None
 
-    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         self.http, self.args, self.kwargs = request, args, kwargs
         return self.handle_exception(DoorError(404))

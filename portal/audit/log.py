@@ -54,7 +54,7 @@ def record(
     """
     _require_transaction()
     parts = {"before": before, "after": after, "details": details, "claims": actor.claims}
-    return _write(actor, event, Outcome.DONE, "", _named(obj), reason, parts)
+    return _write(_made(actor, event, Outcome.DONE, "", _named(obj), reason, parts))
 
 
 def record_refusal(
@@ -72,7 +72,7 @@ def record_refusal(
     """
     _require_transaction()
     parts = {"details": details, "claims": actor.claims}
-    return _write(actor, event, Outcome.REFUSED, code, _named(obj), reason, parts)
+    return _write(_made(actor, event, Outcome.REFUSED, code, _named(obj), reason, parts))
 
 
 def refuse(
@@ -96,7 +96,7 @@ def refuse(
     about = _Object(object_type, object_id, object_label)
     try:
         with transaction.atomic(durable=True):
-            _write(actor, event, Outcome.REFUSED, code, about, reason, parts)
+            _write(_made(actor, event, Outcome.REFUSED, code, about, reason, parts))
     except DatabaseProblem:
         logger.exception(
             "a refusal could not be written to the audit log", extra={"audit_event": event, "code": code}
@@ -139,7 +139,12 @@ def _named(obj: models.Model | None) -> _Object:
     return _Object(str(obj._meta.model_name), str(obj.pk), str(obj), bank_id if isinstance(bank_id, UUID) else None)
 
 
-def _write(
+def _write(event: AuditEvent) -> AuditEvent:
+    event.save(force_insert=True)
+    return event
+
+
+def _made(
     actor: Actor,
     event: str,
     outcome: Outcome,
@@ -171,7 +176,6 @@ def _write(
     )
     columns: encoding.Row = tuple(getattr(row, name) for name in encoding.COLUMNS)
     row.mac = encoding.mac(encoding.encode(columns), row.mac_key)
-    row.save(force_insert=True)
     return row
 
 

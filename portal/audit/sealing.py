@@ -20,7 +20,7 @@ from portal.core import clock, ids
 logger = logging.getLogger(__name__)
 
 BATCH = 5000  # events in one transaction
-LATE = timedelta(seconds=60)  # a transaction that commits later than this is left to the sweep
+LATE = timedelta(seconds=20)  # a transaction that commits later than this is left to the sweep
 _MOST_COUNTED = 100_000
 
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 
 from devices.models import Device
-from portal.accounts.models import AccessToken, Application, Bank, User
-from portal.accounts.operations.second_factor import confirm_enrolment, start_enrolment
+from portal.accounts.models import AccessToken, Application, Bank, TotpAuthenticator, User
+from portal.accounts.operations.enrolment import confirm_enrolment, start_enrolment
 from portal.accounts.operations.tokens import issue_staff_token, issue_token
 from portal.accounts.tokens import find_token, reason_dead
 from portal.core import clock
@@ -45,21 +43,13 @@ def ensure_demo(output: Path) -> bool:
     else:
         content = _read(kept)
     content["base_url"] = settings.BASE_URL
-    with _written_at_the_end(kept, content):
-        _enrol_staff(content)
-        _renew_tokens(content)
+    # Each step is kept before the next one needs it, so that a start after a crash goes on from there.
+    for step in (_seed_staff, _confirm_staff, _renew_tokens):
+        step(content)
+        _write(kept, content)
     if output.resolve() != kept:
         _write(output, content)
     return fresh
-
-
-@contextmanager
-def _written_at_the_end(path: Path, content: dict[str, Any]) -> Iterator[None]:
-    """Keep what was made so far even when a later step fails, so that the next start goes on from there."""
-    try:
-        yield
-    finally:
-        _write(path, content)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -79,15 +69,21 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def _enrol_staff(content: dict[str, Any]) -> None:
+def _seed_staff(content: dict[str, Any]) -> None:
     """Give each member of staff an authenticator whose seed stands in the file."""
     for row in content["staff"]:
-        if row["totp_secret"]:
-            continue
-        user = User.objects.staff().get(username=row["username"])
-        enrolment = start_enrolment(actor=ACTOR, user=user)
-        confirm_enrolment(actor=ACTOR, user=user, code=earlier_code(enrolment.secret))
-        row["totp_secret"] = enrolment.secret
+        if not row["totp_secret"]:
+            user = User.objects.staff().get(username=row["username"])
+            row["totp_secret"] = start_enrolment(actor=ACTOR, user=user).secret
+
+
+def _confirm_staff(content: dict[str, Any]) -> None:
+    """Confirm the seeds that the file holds. The code used is the one before, so that the present one still works."""
+    waiting = set(TotpAuthenticator.objects.filter(confirmed=False).values_list("user__username", flat=True))
+    for row in content["staff"]:
+        if row["username"] in waiting:
+            user = User.objects.staff().get(username=row["username"])
+            confirm_enrolment(actor=ACTOR, user=user, code=earlier_code(row["totp_secret"]))
 
 
 def _renew_tokens(content: dict[str, Any]) -> None:

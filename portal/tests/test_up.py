@@ -15,6 +15,8 @@ import pytest
 
 from portal.embedded.waiting import wait_until
 
+pytestmark = pytest.mark.machine
+
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ("PORTAL_", "DJANGO_", "PORT", "PYTHONDONTWRITEBYTECODE")
 

@@ -11,7 +11,7 @@ from portal.accounts.models.oauth import (
     RefreshToken,
 )
 from portal.accounts.models.people import Bank, User, UserKind
-from portal.accounts.models.sessions import PortalSession
+from portal.accounts.models.sessions import PortalSession, session_digest
 
 __all__ = [
     "AccessToken",
@@ -27,4 +27,5 @@ __all__ = [
     "TotpAuthenticator",
     "User",
     "UserKind",
+    "session_digest",
 ]

@@ -29,7 +29,7 @@ class TotpAuthenticator(ThrottlingMixin, OtpDevice):  # type: ignore[misc]
         return f"{self.model_label()}/{self.pk.int}"
 
     def get_throttle_factor(self) -> int:
-        """Seconds to wait after the first wrong code; doubled with each further one."""
+        """django-otp asks; how long one waits after wrong codes is in `operations.second_factor`."""
         return 1
 
     def verify_token(self, token: str) -> bool:

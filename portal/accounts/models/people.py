@@ -47,6 +47,12 @@ class UserQuerySet(models.QuerySet["User"]):
     def staff(self) -> Self:
         return self.filter(kind=UserKind.STAFF)
 
+    def who_signs_in(self, username: str) -> "User | None":
+        """The active member of staff with this username."""
+        if not username or len(username) > 64 or not username.isprintable():
+            return None
+        return self.staff().filter(username=username, is_active=True).first()
+
     def named(self, text: str) -> "User":
         """The customer whom `USR_…` or the bank's own customer number names. Raises NotFound."""
         try:

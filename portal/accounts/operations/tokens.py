@@ -141,9 +141,7 @@ def end_tokens_of_user(user_id: UUID) -> int:
 
 def store_refresh_token(token: AccessToken, raw: str, *, family: UUID) -> RefreshToken:
     """Keep the refresh token that belongs to a customer's access token."""
-    refresh = RefreshToken(
-        user=token.user, application=token.application, access_token=token, token_family=family
-    )
+    refresh = RefreshToken(user=token.user, application=token.application, access_token=token, token_family=family)
     set_token_value(refresh, raw)
     refresh.save(force_insert=True)
     return refresh

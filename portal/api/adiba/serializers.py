@@ -15,7 +15,10 @@ from portal.api.serializing import Input, Moment, Output, Text, TextOrNull, Word
 ACTIVATE, DEACTIVATE = "ACTIVATE", "DEACTIVATE"
 ENROLLMENT = ("NOT_ENROLLED", "PENDING", "ENROLLED", "REVOKED")
 CERTIFICATE = ("NONE", "PENDING", "VALID", "EXPIRING", "EXPIRED", "REVOKED", "ON_HOLD")
-MESSAGES = {DeviceStatus.ACTIVE: "Device activated successfully", DeviceStatus.INACTIVE: "Device deactivated successfully"}
+MESSAGES = {
+    DeviceStatus.ACTIVE: "Device activated successfully",
+    DeviceStatus.INACTIVE: "Device deactivated successfully",
+}
 ID_LENGTH = MAX_LENGTHS["external_id"]  # the longest of a device's ids
 
 

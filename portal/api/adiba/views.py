@@ -19,7 +19,7 @@ class StatusView(DialectView):
 
     @serves(Call(summary="Check a device's status", query=wire.StatusQuery, answer=wire.Status, refusals=(404,)))
     def get(self) -> HttpResponse:
-        device = queries.device_for_status(self.caller, self.query.get("device_id"))
+        device = queries.device_for_status(self.actor, self.query.get("device_id"))
         return self.answer(wire.Status(wire.Shown(device, queries.posture_of(device))))
 
     @serves(
@@ -32,9 +32,7 @@ class StatusView(DialectView):
     )
     def post(self) -> HttpResponse:
         operation = activate_device if self.values["action"] == wire.ACTIVATE else deactivate_device
-        change = operation(
-            actor=self._claiming(), device_id=self.values["device_id"], reason=self.values["reason"]
-        )
+        change = operation(actor=self._claiming(), device_id=self.values["device_id"], reason=self.values["reason"])
         return self.answer(wire.Changed(change))
 
     def _claiming(self) -> Actor:
@@ -42,7 +40,7 @@ class StatusView(DialectView):
 
         A person can only name itself. A bank's server names its own clerk, whom we do not know: kept in the log.
         """
-        actor, claim = self.caller, self.values.get("admin_id")
+        actor, claim = self.actor, self.values.get("admin_id")
         if claim is None:
             return actor
         person = self.token.user

@@ -1,12 +1,11 @@
 """Adiba's wire: camelCase JSON, UPPER_SNAKE words, problem details (RFC 9457) on refusals."""
 
 import re
-from http import HTTPStatus
 from typing import Final
 
 from rest_framework import serializers
 
-from portal.api.dialect import Dialect, Refusal
+from portal.api.dialect import Dialect, Refusal, phrase
 from portal.api.serializing import Output
 from portal.api.spelling import Spelling, camel
 from portal.core import errors
@@ -30,21 +29,15 @@ class Problem(Output):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField(help_text="The rule, in kebab case")
-    errors = FieldErrorBody(many=True, required=False)
+    errors = FieldErrorBody(many=True, required=False)  # type: ignore[assignment]
     request_id = serializers.CharField(required=False)
-
-
-class Pending(Output):
-    status = serializers.ChoiceField(choices=["PENDING_APPROVAL"])
-    request_id = serializers.CharField()
-    message = serializers.CharField()
 
 
 def error_body(refusal: Refusal) -> dict[str, object]:
     """The body of a refusal. `about:blank` says that the title is the status's own (RFC 9457 4.2.1)."""
     body: dict[str, object] = {
         "type": "about:blank",
-        "title": HTTPStatus(refusal.status).phrase,
+        "title": phrase(refusal.status),
         "status": refusal.status,
         "detail": refusal.message,
         "code": refusal.code,
@@ -77,7 +70,7 @@ DIALECT: Final = Dialect(
         errors.VerificationFailed: 403,
         errors.RateLimited: 429,
         errors.Locked: 423,
-        errors.ApprovalRequired: 202,
+        errors.ApprovalRequired: 409,
         errors.Unavailable: 503,
     },
     statuses_by_code={"idempotency-key-reused": 422},

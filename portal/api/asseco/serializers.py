@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from devices import queries
@@ -11,6 +12,8 @@ from portal.api.asseco.wire import STATUS_WORDS, STATUSES, statuses_called
 from portal.api.serializing import Input, Moment, Output, Text, TextOrNull, Values, Whole, Word, WordOrNull
 from portal.core import clock
 from portal.core.errors import InvalidInput
+
+_ANY = "|".join(STATUSES)
 
 # The vendor's list of what a device can do, in its order.
 CAPABILITIES = (
@@ -30,8 +33,8 @@ CAPABILITIES = (
 def capabilities_of(device: Device) -> list[str]:
     """What the registry knows that an owned device can do; nothing is guessed from a model's name.
 
-    pki: it has proved an approval key. push: its push handle is registered and has not lapsed. telephony and sms: it is a phone.
-    display: it is a phone, tablet or watch.
+    pki: it has proved an approval key. push: its push handle is registered and has not lapsed. telephony and sms: it
+    is a phone. display: it is a phone, tablet or watch.
     """
     known = {
         "pki": queries.has_proved_key(device),
@@ -48,6 +51,7 @@ def is_push_registered(device: Device) -> bool:
     return device.push_expires_at is not None and device.push_expires_at > clock.now()
 
 
+@extend_schema_field({"type": "string", "pattern": "^[!-~]+$", "maxLength": MAX_LENGTHS["push_handle"]})
 class Handle(Text):
     """A push handle: ASCII without spaces, taken as it is."""
 
@@ -64,6 +68,8 @@ class Handle(Text):
 class DescribedDevice(Input):
     """A device as its owner describes it. `external-device-id` is a second name of `external-device-identifier`."""
 
+    one_of = ("external_device_identifier", "external_device_id")
+
     external_device_identifier = Text(required=False, trim_whitespace=False, max_length=MAX_LENGTHS["external_id"])
     external_device_id = Text(required=False, trim_whitespace=False, max_length=MAX_LENGTHS["external_id"])
     external_device_id_kind = Word(ExternalIdKind.values, required=False)
@@ -79,10 +85,9 @@ class DescribedDevice(Input):
 
 def facts_of(values: Values) -> DeviceFacts:
     """The facts in a `DescribedDevice`. Raises InvalidInput when the identifier is given twice and differs."""
-    names = ("external_device_identifier", "external_device_id")
-    given = {values[name] for name in names if name in values}
+    given = {values[name] for name in DescribedDevice.one_of if name in values}
     if len(given) > 1:
-        raise InvalidInput.at(names[1], "combination-required", "The two names of the identifier disagree.")
+        raise InvalidInput.at("external_device_id", "combination-required", "The identifier's two names disagree.")
     return DeviceFacts(
         external_id=given.pop() if given else "",
         external_id_kind=values.get("external_device_id_kind", ""),
@@ -111,6 +116,7 @@ class Reason(Input):
     reason = Text(required=False, allow_blank=True, max_length=MAX_LENGTHS["reason"])
 
 
+@extend_schema_field({"type": "string", "pattern": f"^({_ANY})(,({_ANY}))*$"})
 class StatusWords(serializers.CharField):
     """`active,blocked`: one or more of the three words. Read as the states they stand for."""
 

@@ -17,5 +17,5 @@ urlpatterns = [
     path("owned-devices/<str:device_id>/unregister", views.UnregisterOwnedView.as_view(), name="unregister-owned"),
     path("devices/<str:device_id>", views.DeviceView.as_view(), name="device"),
     path("devices/<str:device_id>/unregister", views.UnregisterView.as_view(), name="unregister"),
-    re_path(r"(?s:.*)", views.UnknownAssecoView.as_view(), name="unknown"),
+    re_path(r"[\s\S]*", views.UnknownAssecoView.as_view(), name="unknown"),
 ]

@@ -1,23 +1,38 @@
 """Asseco's endpoints."""
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 from django.db import models
 from django.http import HttpResponse
 
-from devices import queries
+from devices import policies, queries
 from devices.models import Category, Device
 from devices.operations import activation, registration
+from devices.policies import Verdict
 from portal.api.asseco import serializers as wire
 from portal.api.asseco.wire import DIALECT, PROBLEM
 from portal.api.base import Call, DialectView, serves
 from portal.api.dialect import respond
+from portal.api.serializing import Input
 from portal.api.unknown import UnknownView
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, NotFound
 
 SCOPES = frozenset({"devices", "devices:admin", "staff"})
-FOR_ONE = (404, PROBLEM)
+type Switch = Callable[..., activation.Change]
+
+
+def _change(summary: str, body: type[Input] | None = None) -> Call:
+    """A change of one device. Without fields of its own it takes a reason, and may come without a body."""
+    return Call(
+        summary=summary,
+        status=204,
+        representation=wire.OwnedDevice,
+        body=body or wire.Reason,
+        body_required=body is not None,
+        refusals=(404, PROBLEM),
+    )
 
 
 class AssecoView(DialectView):
@@ -30,7 +45,7 @@ class AssecoView(DialectView):
 
     def owned(self, device_id: str) -> Device:
         """The device a person owns that a text names. Cards and tokens of the bank are unknown here."""
-        device = queries.get_device(self.caller, device_id)
+        device = queries.get_device(self.actor, device_id)
         if device.category != Category.OWNED:
             raise NotFound("There is no such device.")
         return device
@@ -44,7 +59,7 @@ class OwnedDevicesView(AssecoView):
     @serves(Call(summary="List owned devices", query=wire.OwnedDevicesQuery, answer=wire.OwnedDevices))
     def get(self) -> HttpResponse:
         page = queries.owned_devices_page(
-            self.caller,
+            self.actor,
             customer_number=self._customer_number(),
             statuses=self.query.get("device_statuses"),
             sort_by=self.query["sort_by"],
@@ -60,11 +75,12 @@ class OwnedDevicesView(AssecoView):
             body=wire.DescribedDevice,
             answer=wire.Registration,
             refusals=(PROBLEM,),
+            headers={"Location": "Where the device can be retrieved"},
         )
     )
     def post(self) -> HttpResponse:
         registered = registration.register_device(
-            actor=self.caller, facts=wire.facts_of(self.values), customer_id=self.values.get("customer_id")
+            actor=self.actor, facts=wire.facts_of(self.values), customer_id=self.values.get("customer_id")
         )
         external_id = registered.device.external_id
         location = f"/v1/device/owned-devices/{quote(external_id, safe='')}"
@@ -73,7 +89,7 @@ class OwnedDevicesView(AssecoView):
     def _customer_number(self) -> str | None:
         """A customer lists its own devices; a number in its query is a claim about itself."""
         number: str | None = self.query.get("customer_number")
-        own = self.token.user.customer_number if self.token.user and self.caller.is_customer else None
+        own = self.token.user.customer_number if self.token.user and self.actor.is_customer else None
         if number is not None and own is not None and number != own:
             raise Forbidden("The customer named is not the token's.", code="identity-mismatch")
         return number
@@ -92,20 +108,18 @@ class OwnedDeviceView(AssecoView):
 
 
 class NicknameView(AssecoView):
-    @serves(Call(summary="Set a device's nickname", status=204, body=wire.Nickname, refusals=FOR_ONE))
+    @serves(_change("Set a device's nickname", wire.Nickname))
     def put(self, device_id: str) -> HttpResponse:
         return self.changed(
-            registration.set_nickname(actor=self.caller, device_id=device_id, nickname=self.values["nickname"])
+            registration.set_nickname(actor=self.actor, device_id=device_id, nickname=self.values["nickname"])
         )
 
 
 class PushHandleView(AssecoView):
-    @serves(
-        Call(summary="Set where a device's push messages go", status=204, body=wire.PushHandle, refusals=FOR_ONE)
-    )
+    @serves(_change("Set where a device's push messages go", wire.PushHandle))
     def put(self, device_id: str) -> HttpResponse:
         device = registration.set_push_handle(
-            actor=self.caller,
+            actor=self.actor,
             device_id=device_id,
             platform=self.values["push_platform"],
             handle=self.values["pns_handle"],
@@ -116,30 +130,30 @@ class PushHandleView(AssecoView):
 class SwitchView(AssecoView):
     """A POST that moves one owned device; its body, with a reason, may be left out."""
 
-    def switch(self, operation: activation.Switch, device_id: str) -> Device:
+    def switch(self, operation: Switch, may: Callable[[Actor], Verdict], device_id: str) -> Device:
+        """`may` is asked first: who can never do this is told so whether or not there is such a device."""
+        may(self.actor).require()
         device = self.owned(device_id)
-        change = operation(actor=self.caller, device_id=str(device.pk), reason=self.values.get("reason", ""))
+        change = operation(actor=self.actor, device_id=str(device.pk), reason=self.values.get("reason", ""))
         return change.device
 
 
 class BlockView(SwitchView):
-    @serves(Call(summary="Block a device", status=204, body=wire.Reason, body_required=False, refusals=FOR_ONE))
+    @serves(_change("Block a device"))
     def post(self, device_id: str) -> HttpResponse:
-        return self.changed(self.switch(activation.block_device, device_id))
+        return self.changed(self.switch(activation.block_device, policies.may_block, device_id))
 
 
 class UnblockView(SwitchView):
-    @serves(Call(summary="Unblock a device", status=204, body=wire.Reason, body_required=False, refusals=FOR_ONE))
+    @serves(_change("Unblock a device"))
     def post(self, device_id: str) -> HttpResponse:
-        return self.changed(self.switch(activation.unblock_device, device_id))
+        return self.changed(self.switch(activation.unblock_device, policies.may_unblock, device_id))
 
 
 class UnregisterOwnedView(SwitchView):
-    @serves(
-        Call(summary="Unregister an owned device", status=204, body=wire.Reason, body_required=False, refusals=FOR_ONE)
-    )
+    @serves(_change("Unregister an owned device"))
     def post(self, device_id: str) -> HttpResponse:
-        return self.changed(self.switch(activation.unregister_device, device_id))
+        return self.changed(self.switch(activation.unregister_device, policies.may_unregister, device_id))
 
 
 class UnregisterView(SwitchView):
@@ -149,11 +163,11 @@ class UnregisterView(SwitchView):
             status=202,
             body=wire.Reason,
             body_required=False,
-            refusals=FOR_ONE,
+            refusals=(404, PROBLEM),
         )
     )
     def post(self, device_id: str) -> HttpResponse:
-        self.switch(activation.unregister_device, device_id)
+        self.switch(activation.unregister_device, policies.may_unregister, device_id)
         return respond(202, None)
 
 

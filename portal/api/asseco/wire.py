@@ -81,7 +81,7 @@ class FieldErrorBody(Output):
 
 
 class ErrorsBody(Output):
-    errors = FieldErrorBody(many=True)
+    errors = FieldErrorBody(many=True)  # type: ignore[assignment]
 
 
 class ProblemBody(Output):
@@ -96,18 +96,14 @@ def error_body(refusal: Refusal) -> dict[str, object]:
         problem = refusal.code if refusal.code in PROBLEMS else PROBLEMS[0]
         return {"problem": problem, "message": refusal.message, "details": refusal.code}
     if refusal.fields:
-        return {
-            "errors": [
-                {
-                    "tag": DIALECT.field_name(problem) or None,
-                    "error": NEAREST.get(problem.code, problem.code if problem.code in FIELD_LITERALS else "invalid-format"),
-                    "message": problem.message,
-                }
-                for problem in refusal.fields
-            ]
-        }
+        return {"errors": [_field_error(problem) for problem in refusal.fields]}
     literal = LITERALS_BY_STATUS.get(refusal.status, "server-error")
     return {"errors": [{"tag": None, "error": literal, "message": _message(refusal)}]}
+
+
+def _field_error(problem: errors.FieldProblem) -> dict[str, object]:
+    literal = problem.code if problem.code in FIELD_LITERALS else NEAREST.get(problem.code, "invalid-format")
+    return {"tag": DIALECT.field_name(problem) or None, "error": literal, "message": problem.message}
 
 
 def _message(refusal: Refusal) -> str:

@@ -37,7 +37,12 @@ def test_an_event_says_who_what_on_what_and_why() -> None:
     )
     event = AuditEvent.objects.get()
     assert event.pk == written.pk
-    assert (event.event, event.outcome, event.code, event.reason) == ("device.activated", "done", "", "Asked by phone")
+    assert (event.event, event.outcome, event.code, event.reason) == (
+        "device.activated",
+        "done",
+        "",
+        "Asked by phone",
+    )
     assert (event.actor_kind, event.actor_id, event.actor_label) == ("staff", "id-of-olga", "Olga")
     assert (event.channel, event.ip, event.request_id) == ("portal", "192.0.2.7", "req-1")
     assert (event.object_type, event.object_id, event.object_label) == (
@@ -118,9 +123,9 @@ def test_nothing_is_recorded_outside_a_transaction() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_action_leaves_no_event() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         log.record(make_actor(), Event.DEVICE_UPDATED, None)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert AuditEvent.objects.count() == 0
 
 
@@ -130,7 +135,12 @@ def test_a_refusal_stands_by_itself() -> None:
         log.refuse(make_actor(), Event.REQUEST_REFUSED, code="forbidden", object_type="device", object_id="d-1")
     assert [query["sql"].split()[0] for query in queries if query["sql"].startswith("INSERT")] == ["INSERT"]
     event = AuditEvent.objects.get()
-    assert (event.outcome, event.code, event.object_type, event.object_id) == ("refused", "forbidden", "device", "d-1")
+    assert (event.outcome, event.code, event.object_type, event.object_id) == (
+        "refused",
+        "forbidden",
+        "device",
+        "d-1",
+    )
     assert event.bank_id == BANK
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.machine
+
 ROOT = Path(__file__).resolve().parents[3]
 LOCKS = ("requirements-bootstrap.txt", "requirements.txt", "requirements-dev.txt")
 

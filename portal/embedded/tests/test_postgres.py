@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -8,8 +9,11 @@ import pytest
 
 from portal.embedded import postgres
 
+pytestmark = pytest.mark.machine
+
 REPORT = """
 import os, psycopg
+
 with psycopg.connect(os.environ["PORTAL_TEST_DATABASE_URL"]) as connection:
     for question in ("current_setting('max_connections')", "lower('ÄÉ')", "current_setting('data_directory')"):
         print(connection.execute(f"select {question}").fetchone()[0])
@@ -48,7 +52,7 @@ def test_nobody_gets_in_without_the_password() -> None:
 
 
 def test_the_folder_of_a_killed_run_is_swept_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     ended = subprocess.Popen(["true"])
     ended.wait()
     left, living, other = (tmp_path / f"{postgres.PREFIX}{n}-x" for n in (ended.pid, os.getpid(), "strange"))

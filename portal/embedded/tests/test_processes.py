@@ -10,6 +10,8 @@ import pytest
 from portal.embedded import leash, processes
 from portal.embedded.waiting import wait_until
 
+pytestmark = pytest.mark.machine
+
 SLEEPER = "portal.embedded.tests.sleeper"
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent died")
 
@@ -101,6 +103,7 @@ def test_a_forked_childs_exit_codes_and_errors_come_through(tmp_path: Path) -> N
     program = """
 import time
 from portal.embedded import processes
+
 for module in ("leaving", "failing"):
     process = processes.run_module(module)
     while not process.ended():

@@ -7,9 +7,12 @@ import pytest
 
 from portal.embedded.runlock import AlreadyRunning, RunLock
 
+pytestmark = pytest.mark.machine
+
 HOLDER = """
 import sys, pathlib
 from portal.embedded.runlock import RunLock
+
 RunLock(pathlib.Path(sys.argv[1])).take()
 print("held", flush=True)
 sys.stdin.read()
@@ -18,8 +21,8 @@ sys.stdin.read()
 
 def test_a_second_owner_learns_who_the_first_is_until_that_one_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "up.lock"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], **pipes, text=True) as holder:
+    line = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(AlreadyRunning) as refusal:

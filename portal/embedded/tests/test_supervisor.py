@@ -13,6 +13,8 @@ from portal.embedded.supervisor import GaveUp, Service, Supervisor
 from portal.embedded.tests.test_processes import SLEEPER, alive, numbers
 from portal.embedded.waiting import wait_until
 
+pytestmark = pytest.mark.machine
+
 
 class Run:
     """A supervisor that has been told to say its news to a list."""

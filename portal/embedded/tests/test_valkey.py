@@ -12,6 +12,8 @@ import pytest
 from portal.embedded import processes, valkey
 from portal.embedded.waiting import wait_until
 
+pytestmark = pytest.mark.machine
+
 
 @contextmanager
 def running(address: Path, folder: Path) -> Iterator[processes.Process]:

@@ -94,9 +94,8 @@ def _private_folder(path: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise CannotStart(
-            f"{path} cannot be written ({error.strerror}); set PORTAL_VAR to a folder that can"
-        ) from None
+        what = f"{path} cannot be written ({error.strerror})"
+        raise CannotStart(f"{what}; set PORTAL_VAR to another folder") from None
     return path
 
 
@@ -104,9 +103,8 @@ def _take(lock: RunLock) -> None:
     try:
         lock.take()
     except AlreadyRunning as other:
-        raise CannotStart(
-            f"the portal is running already in {settings.VAR} ({other}); stop it or set PORTAL_VAR"
-        ) from None
+        what = f"it runs already in {settings.VAR} ({other})"
+        raise CannotStart(f"{what}; stop that, or set PORTAL_VAR") from None
 
 
 def _require_port() -> None:

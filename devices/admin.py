@@ -1,0 +1,145 @@
+"""Devices in the admin: descriptive data is corrected, states change by the same operations as everywhere."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from devices.models import Category, Device, DeviceKey, Kind
+from devices.operations.activation import Change, activate_device, block_device, deactivate_device
+from devices.operations.corrections import CORRECTABLE, correct_device
+from devices.states import DeviceStatus, HeldBy
+from portal.accounts.roles import Capability
+from portal.core.actor import Actor
+from portal.web.admin_actions import RowAction, run_with_reason
+from portal.web.admin_base import OperationAdmin, admin_actor
+from portal.web.admin_lists import choice_filter
+
+
+def _ended(change: Change, done: str) -> str:
+    if not change.changed:
+        return f"was {done} already"
+    count = change.sessions_terminated
+    return f"{done}, {count} open {'session' if count == 1 else 'sessions'} ended"
+
+
+def _activate(actor: Actor, device_id: UUID, reason: str) -> str:
+    change = activate_device(actor=actor, device_id=str(device_id), reason=reason)
+    return "activated" if change.changed else "was active already"
+
+
+def _deactivate(actor: Actor, device_id: UUID, reason: str) -> str:
+    return _ended(deactivate_device(actor=actor, device_id=str(device_id), reason=reason), "deactivated")
+
+
+def _block(actor: Actor, device_id: UUID, reason: str) -> str:
+    return _ended(block_device(actor=actor, device_id=str(device_id), reason=reason), "blocked")
+
+
+ACTIVATE = RowAction("activate", "Activate", "They may use banking services. Ended sessions stay ended.", _activate)
+DEACTIVATE = RowAction(
+    "deactivate", "Deactivate", "They are switched off and their sessions end, until they are activated.", _deactivate
+)
+BLOCK = RowAction(
+    "block", "Block", "They are blocked and their sessions end. Lifting a block needs a second person.", _block
+)
+
+
+class DeviceAdmin(OperationAdmin[Device]):
+    view_capabilities = (Capability.DEVICES_READ,)
+    change_capability = Capability.DEVICES_CORRECT
+    correctable = CORRECTABLE
+    facts = (
+        "public_id",
+        "owner",
+        "customer_number",
+        "category",
+        "kind",
+        "status",
+        "held_by",
+        "identifier",
+        "approval_key",
+        "push_platform",
+        "registered_at",
+        "activated_at",
+        "switched_off_at",
+        "retired_at",
+        "updated_at",
+        "last_activity_at",
+    )
+    list_display = ("device", "status", "kind", "nickname", "owner", "customer_number", "registered_at")
+    list_filter = (
+        choice_filter("status", DeviceStatus.choices),
+        choice_filter("kind", Kind.choices),
+        choice_filter("category", Category.choices),
+        choice_filter("held_by", HeldBy.choices[1:], "switched off by"),
+    )
+    list_select_related = ("owner",)
+    ordering = ("-registered_at", "-id")
+    search_fields = ("=external_id_last4", "=owner__customer_number", "model", "nickname")
+    search_help_text = "Device id, the identifier or its last four, customer number, model or nickname"
+    actions = ("activate", "deactivate", "block")
+
+    def rows(self, actor: Actor) -> QuerySet[Device]:
+        return Device.objects.visible_to(actor)
+
+    def correct(self, actor: Actor, row: Device, changes: Mapping[str, str], reason: str) -> None:
+        correct_device(actor=actor, device_id=str(row.pk), changes=changes, reason=reason)
+
+    def view_on_site(self, obj: Device) -> str:
+        """Its page in the portal, with its timeline."""
+        return reverse("devices:detail", args=[obj.pk])
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Device], search_term: str
+    ) -> tuple[QuerySet[Device], bool]:
+        """Also by any spelling of the id and by the whole external identifier, through its blind index."""
+        found, repeats = super().get_search_results(request, queryset, search_term)
+        if not search_term.strip():
+            return found, repeats
+        named = Device.objects.named(search_term.strip(), admin_actor(request).bank_id)
+        return found | queryset.filter(pk__in=named.values("pk")), repeats
+
+    def has_activate_permission(self, request: HttpRequest) -> bool:
+        return admin_actor(request).can(Capability.DEVICES_ACTIVATE)
+
+    def has_block_permission(self, request: HttpRequest) -> bool:
+        return admin_actor(request).can(Capability.DEVICES_BLOCK)
+
+    @admin.action(permissions=["activate"], description="Activate…")
+    def activate(self, request: HttpRequest, queryset: QuerySet[Device]) -> TemplateResponse | None:
+        return run_with_reason(self, request, ACTIVATE)
+
+    @admin.action(permissions=["activate"], description="Deactivate…")
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Device]) -> TemplateResponse | None:
+        return run_with_reason(self, request, DEACTIVATE)
+
+    @admin.action(permissions=["block"], description="Block…")
+    def block(self, request: HttpRequest, queryset: QuerySet[Device]) -> TemplateResponse | None:
+        return run_with_reason(self, request, BLOCK)
+
+    @admin.display(description="Device")
+    def device(self, row: Device) -> str:
+        return row.label
+
+    @admin.display(description="Customer number")
+    def customer_number(self, row: Device) -> str:
+        return row.owner.customer_number or ""
+
+    @admin.display(description="Identifier")
+    def identifier(self, row: Device) -> str:
+        """Its kind and last four: the whole of it is sealed and stays so."""
+        last4 = f"··{row.external_id_last4}" if row.external_id_last4 else "sealed"
+        return f"{row.get_external_id_kind_display()} {last4}" if row.external_id_sealed else ""
+
+    @admin.display(description="Approval key")
+    def approval_key(self, row: Device) -> str:
+        """The key in use, by its fingerprint."""
+        key = DeviceKey.objects.filter(device=row, retired_at__isnull=True).order_by("-registered_at").first()
+        if key is None:
+            return ""
+        return f"{key.algorithm}, {key.fingerprint[:16]}…, {'proved' if key.proved_at else 'not proved yet'}"

@@ -1,0 +1,133 @@
+"""The portal's pages about devices. They translate; what may happen, the operations decide."""
+
+from typing import Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from devices import screens
+from devices.forms import DeviceSearchForm, ReasonForm
+from devices.models import Device
+from devices.operations import cascade
+from devices.operations.activation import Change
+from devices.queries import device_page, get_device
+from devices.screens import STEPS_BY_NAME, Step
+from portal.accounts.roles import Capability
+from portal.audit.queries import timeline_of
+from portal.core.errors import DomainError, Forbidden, NotFound
+from portal.web.access import StaffRequest, signed_in
+from portal.web.events import event_row
+from portal.web.paging import list_template, pager
+from portal.web.refusals import status_of, write_refusal
+
+TIMELINE: Final = 30  # events on a device's page; the rest is in the audit browser
+
+
+@require_safe
+@signed_in
+def device_list(request: StaffRequest) -> HttpResponse:
+    """Search, filters and 25 devices to a page."""
+    form = DeviceSearchForm(request.GET)
+    wanted = form.wanted()
+    page = device_page(request.actor, wanted, request.GET.get("cursor"))
+    context = {
+        "form": form,
+        "filtered": any(form.cleaned_data.values()) or bool(form.errors),
+        "devices": [screens.row(device) for device in page.items],
+        "count": page.total,
+        "more": page.more,
+        "pager": pager(request, previous_cursor=page.previous_cursor, next_cursor=page.next_cursor),
+    }
+    return render(request, list_template(request, "devices/list.html"), context)
+
+
+@require_safe
+@signed_in
+def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
+    """Everything about one device, and what may be done with it."""
+    device = _device(request, device_id)
+    events = list(timeline_of("device", device.pk)[: TIMELINE + 1])
+    more = len(events) > TIMELINE and request.actor.can(Capability.AUDIT_READ)
+    context = {
+        "device": screens.facts(device),
+        "owner": screens.owner(device),
+        "posture": screens.posture(device),
+        "keys": screens.keys(device),
+        "sessions": screens.sessions(device),
+        "actions": screens.steps(request.actor, device),
+        "events": [event_row(event, request.actor) for event in events[:TIMELINE]],
+        "timeline_url": f"{reverse('audit:list')}?object={device.public_id}" if more else "",
+    }
+    return render(request, "devices/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def activate(request: StaffRequest, device_id: UUID) -> HttpResponse:
+    return _step(request, device_id, STEPS_BY_NAME["activate"])
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def deactivate(request: StaffRequest, device_id: UUID) -> HttpResponse:
+    return _step(request, device_id, STEPS_BY_NAME["deactivate"])
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def block(request: StaffRequest, device_id: UUID) -> HttpResponse:
+    return _step(request, device_id, STEPS_BY_NAME["block"])
+
+
+def _device(request: StaffRequest, device_id: UUID) -> Device:
+    """The device, noted on the request: refusals name it."""
+    device = get_device(request.actor, str(device_id))
+    request.about = device
+    return device
+
+
+def _step(request: StaffRequest, device_id: UUID, step: Step) -> HttpResponse:
+    """Show what a step does and ask why; then take it and tell what really happened."""
+    device = _device(request, device_id)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    status = 200
+    if form.is_valid():
+        try:
+            change = step.operation(actor=request.actor, device_id=str(device.pk), reason=form.cleaned_data["reason"])
+            messages.success(request, _told(step, change))
+            return redirect("devices:detail", device.pk)
+        except (Forbidden, NotFound):
+            raise
+        except DomainError as error:
+            write_refusal(request, request.actor, error, device)
+            form.refuse(error)
+            status = status_of(error)
+    elif request.method != "POST":
+        step.policy(request.actor, device).require()
+    return _confirm(request, device, step, form, status)
+
+
+def _confirm(request: StaffRequest, device: Device, step: Step, form: ReasonForm, status: int) -> HttpResponse:
+    lines = cascade.preview(device).lines if step.ends_access else []
+    context = {
+        "device": screens.facts(device),
+        "device_url": reverse("devices:detail", args=[device.pk]),
+        "action": step,
+        "preview": [{"count": count, "text": text} for count, text in lines],
+        "form": form,
+    }
+    return render(request, "devices/confirm.html", context, status=status)
+
+
+def _told(step: Step, change: Change) -> str:
+    """What the operation really did."""
+    if not change.changed:
+        return f"Nothing has changed: the device was {step.done} already."
+    if not step.ends_access:
+        return f"The device was {step.done}."
+    ended = change.sessions_terminated
+    return f"The device was {step.done}. {ended} session{' was' if ended == 1 else 's were'} ended."

@@ -1,0 +1,65 @@
+"""Signing in at the portal: the password. The second factor follows in `second_factor`.
+
+Five wrong passwords for one name from one address lock that pair for 15 minutes (django-axes, in the database).
+"""
+
+from dataclasses import replace
+
+from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth import authenticate
+
+from portal.accounts.models import User
+from portal.audit import log as audit
+from portal.core.actor import Actor
+from portal.core.errors import Locked, VerificationFailed
+
+WRONG = "The user name or the password is not right."
+LOCKED = "Too many attempts. Try again in 15 minutes."
+
+
+class _Attempt:
+    """What django-axes wants to see of a request: where the attempt comes from. It sees no form and no password."""
+
+    method = "POST"
+    path = "/sign-in"
+    axes_locked_out = False
+
+    def __init__(self, ip: str, user_agent: str) -> None:
+        self.META = {"REMOTE_ADDR": ip, "HTTP_USER_AGENT": user_agent, "PATH_INFO": self.path}
+        self.GET: dict[str, str] = {}
+        self.POST: dict[str, str] = {}
+
+
+def check_password(*, actor: Actor, username: str, password: str, user_agent: str = "") -> User:
+    """The active member of staff with this name and password. Nobody is signed in by it yet.
+
+    actor: anonymous, with the caller's address. Raises VerificationFailed in the same words and time for a wrong
+    password, an unknown name, a suspended person and a customer, and Locked after the fifth. Each is written down;
+    an unknown name is not, because people type passwords into the wrong field.
+    """
+    username = username.strip()[:64] if username.isprintable() else ""
+    attempt = _Attempt(actor.ip, user_agent)
+    user = authenticate(attempt, username=username, password=password)  # type: ignore[arg-type]
+    if isinstance(user, User):
+        AxesProxyHandler.reset_attempts(ip_address=actor.ip, username=username)
+        return user
+    _write_down(actor, User.objects.who_signs_in(username), locked=attempt.axes_locked_out)
+    if attempt.axes_locked_out:
+        raise Locked(LOCKED, code="sign-in-locked")
+    raise VerificationFailed(WRONG, code="sign-in-wrong")
+
+
+def _write_down(actor: Actor, target: User | None, *, locked: bool) -> None:
+    if target is not None:
+        actor = replace(actor, label=target.name, bank_id=target.bank_id)
+    if locked:
+        audit.refuse_limited(actor, "sign-in.refused", code="sign-in-locked")
+        return
+    audit.refuse(
+        actor,
+        "sign-in.refused",
+        code="sign-in-wrong",
+        object_type="" if target is None else "user",
+        object_id="" if target is None else str(target.pk),
+        object_label="" if target is None else target.name,
+    )

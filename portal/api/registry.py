@@ -1,0 +1,40 @@
+"""The dialects there are, each with the place where its addresses hang. A new client is one more line."""
+
+from dataclasses import dataclass
+
+from django.urls import URLResolver, include, path
+
+from portal.api.adiba.wire import DIALECT as ADIBA
+from portal.api.asseco.wire import DIALECT as ASSECO
+from portal.api.dialect import Dialect
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A dialect and its addresses. mount: without the leading slash. urls: the module that lists them."""
+
+    dialect: Dialect
+    mount: str
+    urls: str
+
+    def patterns(self) -> list[URLResolver]:
+        return [path(self.mount, include(self.urls))]
+
+    def __hash__(self) -> int:
+        return hash(self.dialect.name)
+
+
+# In this order: two dialects share /v1/device, and what nobody knows there answers in Asseco's form.
+MOUNTED = (
+    Mounted(ADIBA, "v1/device/", "portal.api.adiba.urls"),
+    Mounted(ASSECO, "v1/device/", "portal.api.asseco.urls"),
+)
+
+
+def dialect_of_path(requested: str) -> Dialect | None:
+    """The dialect in whose form a path answers, whether or not something is there."""
+    return next((mounted.dialect for mounted in MOUNTED if mounted.dialect.paths.fullmatch(requested)), None)
+
+
+def mounted_as(name: str) -> Mounted | None:
+    return next((mounted for mounted in MOUNTED if mounted.dialect.name == name), None)

@@ -1,0 +1,119 @@
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.db.models import QuerySet
+
+from devices.tests.factories import make_application, make_bank, make_customer
+from portal import cleaning, jobs, tasks
+from portal.accounts.models import AccessToken, PortalSession, RefreshToken, User
+from portal.models import JobSlot, StoredAnswer, WorkerBeat
+
+MOMENT = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+NAMES = ["live", "late", "old", "renewable", "used", "reused", "revoked long ago", "idle", "orphan", "being made"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def customer() -> User:
+    return make_customer(make_bank())
+
+
+def make_access(customer: User, name: str, *, expired: timedelta) -> AccessToken:
+    """An access token that ran out so long before `MOMENT`."""
+    return AccessToken.objects.create(user=customer, token=name, expires=MOMENT - expired, scope="devices")
+
+
+def make_refresh(customer: User, name: str, access: AccessToken | None, *, revoked: timedelta | None) -> RefreshToken:
+    """A refresh token; `revoked` so long before `MOMENT`."""
+    return RefreshToken.objects.create(
+        user=customer,
+        application=make_application(customer.bank),
+        token=name,
+        access_token=access,
+        revoked=None if revoked is None else MOMENT - revoked,
+    )
+
+
+def clean_at(moment: datetime) -> dict[str, int]:
+    with time_machine.travel(moment, tick=False):
+        return cleaning.clean()
+
+
+def left(rows: QuerySet[AccessToken] | QuerySet[RefreshToken]) -> set[str]:
+    """The names of the tokens that are still there; the table knows only their digests."""
+    found = set(rows.values_list("token_checksum", flat=True))
+    return {name for name in NAMES if hashlib.sha256(name.encode()).hexdigest() in found}
+
+
+def test_access_tokens_go_a_month_after_they_ran_out(customer: User) -> None:
+    make_access(customer, "live", expired=-DAY)
+    make_access(customer, "late", expired=29 * DAY)
+    make_access(customer, "old", expired=31 * DAY)
+    assert clean_at(MOMENT)["access tokens"] == 1
+    assert left(AccessToken.objects.all()) == {"live", "late"}
+
+
+def test_an_old_access_token_that_can_still_be_renewed_stays(customer: User) -> None:
+    make_refresh(customer, "live", make_access(customer, "renewable", expired=29 * DAY), revoked=None)
+    used = make_access(customer, "used", expired=31 * DAY)
+    make_refresh(customer, "reused", used, revoked=29 * DAY)
+    counts = clean_at(MOMENT)
+    assert (counts["access tokens"], counts["refresh tokens"]) == (1, 0)
+    assert left(AccessToken.objects.all()) == {"renewable"}
+    assert left(RefreshToken.objects.all()) == {"live", "reused"}  # a stolen copy is still noticed
+
+
+def test_refresh_tokens_go_when_nobody_could_use_them_any_more(customer: User) -> None:
+    with time_machine.travel(MOMENT - 2 * DAY, tick=False):
+        make_refresh(customer, "revoked long ago", None, revoked=31 * DAY)
+        make_refresh(customer, "idle", make_access(customer, "idle", expired=31 * DAY), revoked=None)
+        make_refresh(customer, "orphan", None, revoked=None)
+    with time_machine.travel(MOMENT, tick=False):
+        make_refresh(customer, "being made", None, revoked=None)
+    assert clean_at(MOMENT)["refresh tokens"] == 3
+    assert left(RefreshToken.objects.all()) == {"being made"}
+    assert left(AccessToken.objects.all()) == set()
+
+
+def test_sessions_answers_slots_and_workers_go_when_their_time_is_over() -> None:
+    for name, age in [("new", timedelta(hours=-1)), ("old", timedelta(hours=1))]:
+        PortalSession.objects.create(session_key=name, session_data="", expire_date=MOMENT - age)
+        StoredAnswer.objects.create(scope=name, body_digest="", created_at=MOMENT - DAY - age)
+        WorkerBeat.objects.create(worker=name, seen_at=MOMENT - 7 * DAY - age)
+        with time_machine.travel(MOMENT - DAY - age, tick=False):
+            jobs.claim_slot(name, 10)
+    counts = clean_at(MOMENT)
+    assert counts == {
+        "slots": 1,
+        "answers": 1,
+        "workers": 1,
+        "sessions": 1,
+        "refresh tokens": 0,
+        "access tokens": 0,
+    }
+    assert PortalSession.objects.get().pk == StoredAnswer.objects.get().pk == WorkerBeat.objects.get().pk == "new"
+    assert JobSlot.objects.get().task == "new"
+    assert sum(clean_at(MOMENT).values()) == 0
+
+
+def test_one_run_deletes_a_bounded_number_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning, "BATCH", 2)
+    monkeypatch.setattr(cleaning, "BATCHES", 2)
+    for number in range(7):
+        StoredAnswer.objects.create(scope=str(number), body_digest="", created_at=MOMENT - 2 * DAY)
+    assert [clean_at(MOMENT)["answers"] for _ in range(3)] == [4, 3, 0]
+
+
+def test_of_two_nodes_one_cleans(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[int] = []
+    monkeypatch.setattr(cleaning, "clean", lambda: runs.append(1))
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        tasks.clean()
+        tasks.clean()
+        clock.shift(600)
+        tasks.clean()
+    assert len(runs) == 2

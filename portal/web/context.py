@@ -1,0 +1,67 @@
+"""What every page of the portal knows: who is there, what the menu offers, light or dark, demo or not."""
+
+from typing import Final, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from portal.accounts.models import User
+from portal.accounts.roles import Capability, Role
+from portal.web.actor import signed_in_person
+from portal.web.theme import theme_of
+
+
+class Entry(NamedTuple):
+    """A page in the menu. capabilities: one of them is enough; none means everybody. demo_only: absent elsewhere."""
+
+    label: str
+    icon: str
+    route: str
+    capabilities: frozenset[str] = frozenset()
+    demo_only: bool = False
+
+
+MENU: Final = (
+    Entry("Dashboard", "layout-dashboard", "web:dashboard"),
+    Entry("Devices", "smartphone", "devices:list", frozenset({Capability.DEVICES_READ})),
+    Entry("Audit", "scroll-text", "audit:list", frozenset({Capability.AUDIT_READ})),
+    Entry("Outbox", "inbox", "web:outbox", frozenset({Capability.OUTBOX_READ}), demo_only=True),
+    Entry(
+        "Data",
+        "pencil",
+        "admin:index",
+        frozenset({Capability.DEVICES_CORRECT, Capability.STAFF_MANAGE, Capability.CLIENTS_MANAGE}),
+    ),
+    Entry("API docs", "book-open-text", "web:docs"),
+    Entry("Account", "circle-user", "web:account"),
+)
+
+
+def shell(request: HttpRequest) -> dict[str, object]:
+    """The context processor. Asks the database only for somebody who is signed in."""
+    person = signed_in_person(request)
+    context: dict[str, object] = {"demo": settings.DEMO, "theme": theme_of(request)}
+    if person is not None:
+        context["me"] = {"name": person.name, "role": Role(person.role).label, "bank": person.bank.name}
+        context["nav"] = _menu(request, person)
+    return context
+
+
+def _menu(request: HttpRequest, person: User) -> list[dict[str, object]]:
+    match = request.resolver_match
+    here = match.view_name if match else ""
+    return [
+        {
+            "label": entry.label,
+            "icon": entry.icon,
+            "url": reverse(entry.route),
+            "current": here == entry.route or (entry.route in _SECTIONS and here.startswith(_SECTIONS[entry.route])),
+        }
+        for entry in MENU
+        if (not entry.capabilities or entry.capabilities & person.capabilities)
+        and (settings.DEMO or not entry.demo_only)
+    ]
+
+
+_SECTIONS: Final = {"devices:list": "devices:", "audit:list": "audit:", "admin:index": "admin:"}

@@ -1,0 +1,93 @@
+"""The first page: how many devices are in which state, what happened lately, whether background work runs."""
+
+from datetime import timedelta
+from typing import Final
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from devices.queries import count_by_status
+from devices.states import DeviceStatus
+from portal.accounts.roles import Capability
+from portal.audit.queries import activity_by_day, events_visible_to
+from portal.core.actor import Actor
+from portal.outbox.queries import QueueHealth, queue_health
+from portal.web import charts
+from portal.web.access import StaffRequest, signed_in
+from portal.web.events import event_row
+
+LATEST: Final = 8
+NOTES: Final = {
+    DeviceStatus.PENDING: "wait to be activated",
+    DeviceStatus.ACTIVE: "may use banking services",
+    DeviceStatus.INACTIVE: "switched off",
+    DeviceStatus.BLOCKED: "blocked by owner or bank",
+}
+QUEUES: Final = {
+    "outbox": ("Messages", "late"),
+    "outbox-failed": ("Undelivered messages", "late"),
+    "audit": ("Audit sealing", "late"),
+    "worker": ("Worker", "down"),
+}
+
+
+@require_safe
+@signed_in
+def dashboard(request: StaffRequest) -> HttpResponse:
+    """Each part is there for those who may see it; the rest of the page does not miss it."""
+    actor = request.actor
+    context: dict[str, object] = {
+        "activity": _activity(actor),
+        "queues": [_queue(health) for health in queue_health()],
+    }
+    if actor.can(Capability.DEVICES_READ):
+        context |= _devices(actor)
+    if actor.can(Capability.AUDIT_READ):
+        latest = events_visible_to(actor)[:LATEST]
+        context |= {"events": [event_row(event, actor) for event in latest], "audit_url": reverse("audit:list")}
+    return render(request, "web/dashboard.html", context)
+
+
+def _devices(actor: Actor) -> dict[str, object]:
+    counts = count_by_status(actor)
+    url = reverse("devices:list")
+    tiles = [
+        {"label": status.label, "value": counts[status], "note": note, "url": f"{url}?status={status}"}
+        for status, note in NOTES.items()
+    ]
+    return {"tiles": tiles, "share": charts.distribution(list(counts.items())), "devices_url": url}
+
+
+def _activity(actor: Actor) -> charts.ActivityChart:
+    days = activity_by_day(actor.bank_id) if actor.bank_id else []
+    return charts.activity([charts.DayCount(day.day, actions=day.done, refusals=day.refused) for day in days])
+
+
+def _queue(health: QueueHealth) -> dict[str, object]:
+    name, trouble = QUEUES.get(health.name, (health.name, "late"))
+    return {"name": name, "state": "ok" if health.ok else trouble, "note": _note(health)}
+
+
+def _note(health: QueueHealth) -> str:
+    """What a person wants to know of a queue: how much waits and for how long, or when a worker was last seen."""
+    age = health.oldest_age_seconds
+    if health.name == "worker":
+        return "Not seen yet" if age is None else f"Last seen {_span(age)} ago"
+    if health.name == "outbox-failed":
+        return f"{health.waiting:,} given up in the last day" if health.waiting else "None in the last day"
+    if not health.waiting:
+        return "Nothing waits"
+    note = f"{health.waiting:,} waiting" + ("" if age is None else f", the oldest for {_span(age)}")
+    return f"{note}: {health.note}" if health.note else note
+
+
+def _span(seconds: float) -> str:
+    """`4 s`, `3 min`, `2 h`, `5 d`."""
+    span = timedelta(seconds=seconds)
+    if span < timedelta(minutes=1):
+        return f"{int(seconds)} s"
+    if span < timedelta(hours=1):
+        return f"{int(seconds // 60)} min"
+    return f"{int(seconds // 3600)} h" if span < timedelta(days=2) else f"{span.days} d"

@@ -1,0 +1,78 @@
+"""Audit events as pages show them."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.urls import reverse
+
+from portal.accounts.roles import Capability
+from portal.audit.models import AuditEvent
+from portal.core.actor import Actor
+
+CHANNELS: Final = {
+    "portal": "Portal",
+    "admin": "Data correction",
+    "asseco": "Asseco API",
+    "adiba": "Adiba API",
+    "oauth": "OAuth",
+    "command": "Command",
+    "task": "Background work",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an event carries besides its columns."""
+
+    before: dict[str, object] | None
+    after: dict[str, object] | None
+    details: dict[str, object]
+
+
+def parts_of(event: AuditEvent) -> Parts:
+    """Read an event's data. What is no object is shown under the name `value`; unreadable data as nothing."""
+    try:
+        data = json.loads(event.data)
+    except ValueError:
+        data = {}
+    details = {**_named(data.get("details")), **_named(data.get("claims"))}
+    return Parts(_named(data.get("before")) or None, _named(data.get("after")) or None, details)
+
+
+def _named(value: object) -> dict[str, object]:
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def event_row(event: AuditEvent, actor: Actor) -> dict[str, object]:
+    """An event for a list or a timeline, with links to what the actor may see."""
+    parts = parts_of(event)
+    return {
+        "id": str(event.pk),
+        "event": event.event,
+        "outcome": event.outcome,
+        "at": event.at,
+        "actor": event.actor_label or event.actor_id or "Unknown",
+        "channel": CHANNELS.get(event.channel, event.channel),
+        "object_type": event.object_type,
+        "object_label": event.object_label,
+        "object_url": object_url(event.object_type, event.object_id, actor),
+        "code": event.code,
+        "reason": event.reason,
+        "before": parts.before,
+        "after": parts.after,
+        "url": reverse("audit:detail", args=[event.pk]) if actor.can(Capability.AUDIT_READ) else "",
+    }
+
+
+def object_url(object_type: str, object_id: str, actor: Actor) -> str:
+    """The page of an object, where there is one for this actor."""
+    if object_type != "device" or not actor.can(Capability.DEVICES_READ):
+        return ""
+    try:
+        return reverse("devices:detail", args=[UUID(object_id)])
+    except ValueError:
+        return ""
