@@ -78,21 +78,20 @@ class DeviceAdmin(OperationAdmin[Device]):
         choice_filter("category", Category.choices),
         choice_filter("held_by", HeldBy.choices[1:], "switched off by"),
     )
-    list_select_related = ("owner",)
     ordering = ("-registered_at", "-id")
     search_fields = ("=external_id_last4", "=owner__customer_number", "model", "nickname")
     search_help_text = "Device id, the identifier or its last four, customer number, model or nickname"
     actions = ("activate", "deactivate", "block")
 
     def rows(self, actor: Actor) -> QuerySet[Device]:
-        return Device.objects.visible_to(actor)
+        return Device.objects.visible_to(actor).select_related("owner")
 
     def correct(self, actor: Actor, row: Device, changes: Mapping[str, str], reason: str) -> None:
         correct_device(actor=actor, device_id=str(row.pk), changes=changes, reason=reason)
 
-    def view_on_site(self, obj: Device) -> str:
+    def get_view_on_site_url(self, obj: Device | None = None) -> str | None:
         """Its page in the portal, with its timeline."""
-        return reverse("devices:detail", args=[obj.pk])
+        return reverse("devices:detail", args=[obj.pk]) if obj else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Device], search_term: str
@@ -122,24 +121,28 @@ class DeviceAdmin(OperationAdmin[Device]):
     def block(self, request: HttpRequest, queryset: QuerySet[Device]) -> TemplateResponse | None:
         return run_with_reason(self, request, BLOCK)
 
+    @admin.display(description="Device id")
+    def public_id(self, row: Device) -> str:
+        return row.public_id
+
     @admin.display(description="Device")
     def device(self, row: Device) -> str:
         return row.label
 
     @admin.display(description="Customer number")
     def customer_number(self, row: Device) -> str:
-        return row.owner.customer_number or ""
+        return row.owner.customer_number or "none"
 
     @admin.display(description="Identifier")
     def identifier(self, row: Device) -> str:
         """Its kind and last four: the whole of it is sealed and stays so."""
         last4 = f"··{row.external_id_last4}" if row.external_id_last4 else "sealed"
-        return f"{row.get_external_id_kind_display()} {last4}" if row.external_id_sealed else ""
+        return f"{row.get_external_id_kind_display()} {last4}" if row.external_id_sealed else "none"
 
     @admin.display(description="Approval key")
     def approval_key(self, row: Device) -> str:
         """The key in use, by its fingerprint."""
         key = DeviceKey.objects.filter(device=row, retired_at__isnull=True).order_by("-registered_at").first()
         if key is None:
-            return ""
+            return "none"
         return f"{key.algorithm}, {key.fingerprint[:16]}…, {'proved' if key.proved_at else 'not proved yet'}"

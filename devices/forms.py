@@ -23,7 +23,7 @@ class DeviceSearchForm(PortalForm):
         widget=forms.TextInput(
             attrs={
                 "type": "search",
-                "placeholder": "Device id, customer number, last four or model",
+                "placeholder": "Id, customer number, last four, model",
                 "autocomplete": "off",
                 "spellcheck": "false",
             }
@@ -47,9 +47,7 @@ class ReasonForm(PortalForm):
         required=False,
         strip=True,
         help_text="It is kept in the audit log and shown in the device's timeline.",
-        widget=forms.Textarea(
-            attrs={"rows": 3, "required": True, "maxlength": MAX_LENGTHS["reason"]}
-        ),
+        widget=forms.Textarea(attrs={"rows": 3, "required": True, "maxlength": MAX_LENGTHS["reason"]}),
     )
 
     def clean_reason(self) -> str:

@@ -1,4 +1,4 @@
-"""Devices as the portal's pages show them: plain values, and the steps that staff take, with what stands in the way."""
+"""Devices as the portal's pages show them: plain values, and the steps staff take, with what stands in the way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.events import event_row
 from portal.web.paging import list_template, pager
-from portal.web.refusals import status_of, write_refusal
+from portal.web.refusals import write_refusal
 
 TIMELINE: Final = 30  # events on a device's page; the rest is in the audit browser
 
@@ -94,7 +94,6 @@ def _step(request: StaffRequest, device_id: UUID, step: Step) -> HttpResponse:
     """Show what a step does and ask why; then take it and tell what really happened."""
     device = _device(request, device_id)
     form = ReasonForm(request.POST if request.method == "POST" else None)
-    status = 200
     if form.is_valid():
         try:
             change = step.operation(actor=request.actor, device_id=str(device.pk), reason=form.cleaned_data["reason"])
@@ -105,13 +104,12 @@ def _step(request: StaffRequest, device_id: UUID, step: Step) -> HttpResponse:
         except DomainError as error:
             write_refusal(request, request.actor, error, device)
             form.refuse(error)
-            status = status_of(error)
     elif request.method != "POST":
         step.policy(request.actor, device).require()
-    return _confirm(request, device, step, form, status)
+    return _confirm(request, device, step, form)
 
 
-def _confirm(request: StaffRequest, device: Device, step: Step, form: ReasonForm, status: int) -> HttpResponse:
+def _confirm(request: StaffRequest, device: Device, step: Step, form: ReasonForm) -> HttpResponse:
     lines = cascade.preview(device).lines if step.ends_access else []
     context = {
         "device": screens.facts(device),
@@ -120,7 +118,7 @@ def _confirm(request: StaffRequest, device: Device, step: Step, form: ReasonForm
         "preview": [{"count": count, "text": text} for count, text in lines],
         "form": form,
     }
-    return render(request, "devices/confirm.html", context, status=status)
+    return render(request, "devices/confirm.html", context, status=form.status)
 
 
 def _told(step: Step, change: Change) -> str:

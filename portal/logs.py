@@ -53,9 +53,7 @@ def configuration(level: str) -> dict[str, object]:
             "oauthlib": quiet,  # requests with their credentials
             "oauth2_provider": quiet,
             "httpx": quiet,  # addresses with their queries
-            "celery.app.trace": quiet,  # a line for each task, several a second
-            "celery.worker.strategy": quiet,
-            "celery.beat": quiet,
+            "celery": quiet,  # two lines for each task, several tasks a second
             "kombu": quiet,
         },
     }

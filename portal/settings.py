@@ -92,10 +92,9 @@ CACHE_URL = env.secret("PORTAL_CACHE_URL") or f"unix://{VALKEY_SOCKET}?db=1"
 EMBEDDED_VALKEY = not env.text("PORTAL_BROKER_URL") or not env.text("PORTAL_CACHE_URL")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "portal.valkey.ValkeyCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": "portal",
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
     }
 }
 

@@ -3,7 +3,7 @@
 import socket
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import setup_logging, worker_ready
 from django.db import connections
 
 from portal import cleaning, jobs
@@ -27,3 +27,8 @@ def show_at_start(**kwargs: object) -> None:
     """A worker that has just started is seen at once, not at the clock's next beat."""
     jobs.note_worker(socket.gethostname())
     connections.close_all()
+
+
+@setup_logging.connect
+def leave_logging_alone(**kwargs: object) -> None:
+    """Celery sets up no logging of its own where somebody answers this signal: its lines are JSON like all others."""

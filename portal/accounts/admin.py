@@ -108,11 +108,11 @@ class ApplicationAdmin(PortalAdmin[Application]):
 
     @admin.display(description="Dialects")
     def dialect_names(self, row: Application) -> str:
-        return ", ".join(row.dialects)
+        return ", ".join(row.dialects) or "none"
 
     @admin.display(description="Scopes")
     def scope_names(self, row: Application) -> str:
-        return ", ".join(row.allowed_scopes)
+        return ", ".join(row.allowed_scopes) or "none"
 
     @admin.display(description="May call from")
     def networks(self, row: Application) -> str:

@@ -40,7 +40,7 @@ def read_object(request: HttpRequest, data: bytes, types: tuple[str, ...], *, re
     """
     if not data and not required:
         return {}
-    if types:
+    if data and types:
         _require_type(request, types)
     value = loads(data, max_bytes=settings.BODY_LIMIT)
     if not isinstance(value, dict):

@@ -1,6 +1,8 @@
 """The audit log in the admin: to look at, never to change."""
 
 import json
+from collections.abc import Mapping
+from typing import ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -37,6 +39,13 @@ class AuditEventAdmin(PortalAdmin[AuditEvent]):
         "request_id",
         "id",
     )
+    labels: ClassVar[Mapping[str, str]] = {
+        "actor_label": "who",
+        "device_id": "through device",
+        "object_label": "on what",
+        "ip": "IP address",
+        "id": "event id",
+    }
     list_display = ("at", "event", "outcome", "code", "actor_label", "channel", "object_label")
     list_filter = (
         choice_filter("event", Event.choices),

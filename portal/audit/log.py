@@ -174,9 +174,16 @@ def _made(
         data=canonical({name: _plain(part) for name, part in parts.items() if part not in (None, {})}).decode(),
         mac_key=encoding.CURRENT_KEY,
     )
-    columns: encoding.Row = tuple(getattr(row, name) for name in encoding.COLUMNS)
-    row.mac = encoding.mac(encoding.encode(columns), row.mac_key)
+    row.mac = encoding.mac(encoding.encode(_columns(row)), row.mac_key)
     return row
+
+
+def _columns(row: AuditEvent) -> encoding.Row:
+    """The row as it will be read back, its MAC still empty."""
+    texts = [str(getattr(row, name)) for name in encoding.COLUMNS[4:-1]]
+    bank_id = row.bank_id.hex if row.bank_id else None
+    device_id = row.device_id.hex if row.device_id else None
+    return (row.id.hex, bank_id, device_id, row.at, *texts, row.mac_key, row.mac)
 
 
 def _clipped(text: str, longest: int) -> str:

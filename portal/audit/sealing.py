@@ -97,7 +97,7 @@ def _seal_batch(events: QuerySet[AuditEvent]) -> int:
     with transaction.atomic(durable=True):
         if not Sealer.objects.select_for_update(skip_locked=True).filter(pk=1):
             return 0
-        rows = list(events.order_by("id").values_list(*encoding.WHOLE_ROW)[:BATCH])
+        rows = list(encoding.rows_of(events.order_by("id"))[:BATCH])
         if rows:
             head = AuditCheckpoint.objects.order_by("-size").first()
             tree = _tree_at(head)
@@ -107,8 +107,8 @@ def _seal_batch(events: QuerySet[AuditEvent]) -> int:
 
 
 def _grow(tree: merkle.Tree, row: encoding.Row) -> AuditLeaf:
-    leaf = merkle.leaf_hash(encoding.leaf_data(encoding.encode(row), str(row[-1])))
-    made = AuditLeaf(position=tree.size, event_id=row[0], leaf_hash=leaf.hex())
+    leaf = merkle.leaf_hash(encoding.leaf_data(encoding.encode(row), row[-1]))
+    made = AuditLeaf(position=tree.size, event_id=UUID(row[0]), leaf_hash=leaf.hex())
     tree.append(leaf)
     return made
 

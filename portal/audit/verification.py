@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from django.db import OperationalError
+from django.db.models import QuerySet
+
 from portal.audit import checkpoint_file, encoding, merkle, notes
 from portal.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf
 from portal.audit.sealing import signing_key, unsealed
@@ -20,7 +23,10 @@ from portal.core import clock
 SPAN = 2000  # rows in memory at a time
 FILE_LATE = timedelta(minutes=10)  # how long several checkpoints may wait for the file, after a full disk say
 
-type Leaf = tuple[int, UUID, str, encoding.Row | None]
+# What reading a row raises whose columns hold nonsense. SQLite keeps any text in any column.
+_UNREADABLE = (ValueError, TypeError, AttributeError, OperationalError)
+
+type Leaf = tuple[int, str, str, encoding.Row | None]
 
 
 class Tampered(Exception):
@@ -115,16 +121,16 @@ class _Run:
         self.report.file_behind += 1
 
     def _grow_to(self, checkpoint: AuditCheckpoint) -> None:
-        start, newest = self.tree.size, None
+        start, newest = self.tree.size, ""
         while self.tree.size < checkpoint.size:
-            position, event_id, leaf_hash, row = next(self._leaves, (None, None, "", None))
-            if position != self.tree.size or event_id is None:
+            position, event_id, leaf_hash, row = next(self._leaves, (-1, "", "", None))
+            if position != self.tree.size:
                 raise Tampered(f"the leaf at position {self.tree.size} is missing")
             self.tree.append(_checked_leaf(position, event_id, leaf_hash, row))
-            if newest is not None and event_id < newest:  # one checkpoint takes its events in the order of their ids
-                raise Tampered(f"event {event_id} (position {position}) was reordered")
+            if event_id < newest:  # one checkpoint takes its events in the order of their ids
+                raise Tampered(f"event {_spelled(event_id)} (position {position}) was reordered")
             newest = event_id
-        span = f"positions {start} to {checkpoint.size - 1}, up to event {newest}"
+        span = f"positions {start} to {checkpoint.size - 1}, up to event {_spelled(newest)}"
         if self.tree.root().hex() != checkpoint.root:
             raise Tampered(f"the leaves at {span}, were inserted, exchanged or reordered: they do not give the root")
         if [part.hex() for part in self.tree.frontier] != checkpoint.frontier.split():
@@ -143,27 +149,31 @@ class _Run:
             raise Tampered(f"the file's end was cut off: {self.report.file_behind} checkpoints are missing there")
         stray = _stray_leaf()
         if stray is not None:
-            raise Tampered(f"event {stray[1]} (position {stray[0]}) stands in the tree where no checkpoint covers it")
+            raise Tampered(
+                f"event {_spelled(stray[1])} (position {stray[0]}) stands in the tree where no checkpoint covers it"
+            )
 
     def _check_unsealed(self) -> None:
-        for row in unsealed().order_by("id").values_list(*encoding.WHOLE_ROW).iterator(SPAN):
+        for row in _rows(unsealed().order_by("id")):
             if encoding.mac(encoding.encode(row), row[-2]) != row[-1]:
-                raise Tampered(f"event {row[0]} (not sealed yet) was inserted or edited by hand: its MAC is not ours")
+                raise Tampered(
+                    f"event {_spelled(row[0])} (not sealed yet) was inserted or edited by hand: its MAC is not ours"
+                )
             if self.report.oldest_unsealed is None:
                 self.report.oldest_unsealed = row[3]
             self.report.unsealed += 1
 
 
-def _checked_leaf(position: int, event_id: UUID, leaf_hash: str, row: encoding.Row | None) -> bytes:
+def _checked_leaf(position: int, event_id: str, leaf_hash: str, row: encoding.Row | None) -> bytes:
     """The event's hash, from the event itself."""
-    name = f"event {event_id} (position {position})"
+    name = f"event {_spelled(event_id)} (position {position})"
     if row is None:
         raise Tampered(f"{name} is missing: it was removed after it was sealed")
-    encoded, stored_mac = encoding.encode(row), str(row[-1])
+    encoded, stored_mac = encoding.encode(row), row[-1]
     leaf = merkle.leaf_hash(encoding.leaf_data(encoded, stored_mac))
     if leaf.hex() != leaf_hash:
         raise Tampered(f"{name} was edited after it was sealed: it does not match its leaf")
-    if encoding.mac(encoded, str(row[-2])) != stored_mac:
+    if encoding.mac(encoded, row[-2]) != stored_mac:
         raise Tampered(f"{name} was inserted or edited by hand before it was sealed: its MAC is not ours")
     return leaf
 
@@ -172,12 +182,28 @@ def _leaves(size: int) -> Iterator[Leaf]:
     """The leaves below `size` with their events, in order, a span at a time: no transaction is held meanwhile."""
     for start in range(0, size, SPAN):
         span = AuditLeaf.objects.filter(position__gte=start, position__lt=min(start + SPAN, size))
-        found = AuditEvent.objects.filter(pk__in=span.values("event_id")).values_list(*encoding.WHOLE_ROW)
-        events: dict[UUID, encoding.Row] = {row[0]: row for row in found}
-        for position, event_id, leaf_hash in span.order_by("position").values_list(
-            "position", "event_id", "leaf_hash"
-        ):
+        events = {row[0]: row for row in _rows(AuditEvent.objects.filter(pk__in=span.values("event_id")))}
+        leaves = span.order_by("position").values_list("position", encoding.hex_of("event_id"), "leaf_hash")
+        for position, event_id, leaf_hash in leaves:
             yield position, event_id, leaf_hash, events.get(event_id)
+
+
+def _rows(events: QuerySet[AuditEvent]) -> Iterator[encoding.Row]:
+    """The events' rows. One that cannot even be read is named."""
+    try:
+        yield from encoding.rows_of(events).iterator(SPAN)
+    except _UNREADABLE:
+        raise Tampered(_first_unreadable(events)) from None
+
+
+def _first_unreadable(events: QuerySet[AuditEvent]) -> str:
+    named = AuditEvent.objects.annotate(hex=encoding.hex_of("id"))
+    for event_id in events.order_by("id").values_list(encoding.hex_of("id"), flat=True):
+        try:
+            encoding.rows_of(named.filter(hex=event_id)).get()
+        except _UNREADABLE:
+            return f"event {_spelled(event_id)} was edited: it holds what no database of ours writes"
+    return "an event could not be read"
 
 
 def _checkpoints(size: int) -> Iterator[AuditCheckpoint]:
@@ -187,14 +213,22 @@ def _checkpoints(size: int) -> Iterator[AuditCheckpoint]:
         last = span[-1].size
 
 
-def _stray_leaf() -> tuple[int, UUID] | None:
+def _stray_leaf() -> tuple[int, str] | None:
     """A leaf outside the signed tree. Leaves first, then checkpoints: sealing adds both in one commit."""
-    leaves = AuditLeaf.objects.values_list("position", "event_id")
+    leaves = AuditLeaf.objects.values_list("position", encoding.hex_of("event_id"))
     last = leaves.order_by("-position").first()
     size = AuditCheckpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
     if last is not None and last[0] >= size:
         return leaves.filter(position__gte=size).order_by("position").first()
     return leaves.filter(position__lt=0).first()
+
+
+def _spelled(event_id: str) -> str:
+    """An id as people and `psql` write it."""
+    try:
+        return str(UUID(event_id))
+    except ValueError:
+        return event_id
 
 
 def _size(note: str) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from celery.app.log import Logging
 from django.conf import LazySettings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import path
 
-from portal import logs, redaction
+from portal import logs, redaction, tasks  # noqa: F401  the tasks' module listens to Celery
+from portal.celery import app
 
 TOKEN = "kX9vQ2rT7wLm3NpZs8YbUc4DfGh1JkEa5Ro6Ti0Wq_A"
 PIN = "837154"
@@ -205,3 +207,13 @@ def test_the_level_is_the_one_asked_for_and_loggers_of_secrets_are_quiet() -> No
     assert isinstance(loggers, dict)
     assert configuration["root"] == {"level": "DEBUG", "handlers": ["stderr"]}
     assert {loggers[name]["level"] for name in ["oauthlib", "oauth2_provider", "django.db.backends"]} == {"WARNING"}
+
+
+def test_celery_leaves_levels_and_handlers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["LOGLEVEL", "LOGFILE", "LOGFORMAT"]:
+        monkeypatch.setenv(f"_MP_FORK_{name}_", "")  # Celery sets them; this puts them back
+    monkeypatch.setattr(Logging, "_setup", False)
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers), logging.getLogger("celery").handlers)
+    Logging(app).setup_logging_subsystem(loglevel="ERROR")
+    assert (root.level, list(root.handlers), logging.getLogger("celery").handlers) == before

@@ -14,7 +14,6 @@ from portal.core.errors import DomainError
 from portal.web.access import StaffRequest, signed_in
 from portal.web.browsers import browser_name
 from portal.web.forms import CodeForm
-from portal.web.refusals import status_of
 from portal.web.sign_in import show_backup_codes
 
 CODES, TOKEN = "codes", "token"  # prefixes: both forms ask for a code, on one page
@@ -52,11 +51,11 @@ def backup_codes(request: StaffRequest) -> HttpResponse:
     """New backup codes, after a fresh code of the authenticator app. Shown in this answer only."""
     if request.method != "POST":
         return redirect("web:account")
-    form = CodeForm(request.POST, prefix=CODES)
-    if not (status := _prove(request, form)):
+    form = CodeForm(request.POST, backup=True, prefix=CODES)
+    if _proved(request, form):
         codes = enrolment.renew_backup_codes(actor=request.actor, user=request.person)
         return show_backup_codes(request, codes, "/account")
-    return _page(request, status=status, codes=form)
+    return _page(request, codes=form)
 
 
 @sensitive_post_parameters(f"{TOKEN}-code")
@@ -66,31 +65,30 @@ def api_token(request: StaffRequest) -> HttpResponse:
     """A token for the API in one's own name, after a fresh code. Shown in this answer only."""
     if request.method != "POST":
         return redirect("web:account")
-    form = CodeForm(request.POST, prefix=TOKEN)
-    if not (status := _prove(request, form)):
+    form = CodeForm(request.POST, backup=True, prefix=TOKEN)
+    if _proved(request, form):
         token, raw = issue_staff_token(actor=request.actor)
         return _page(request, new_token=raw, new_token_expires_at=token.expires)
-    return _page(request, status=status, token=form)
+    return _page(request, token=form)
 
 
-def _prove(request: StaffRequest, form: CodeForm) -> int:
-    """Check the form's code; 0 when it is right, else the answer's status. The operation writes what it refuses."""
+def _proved(request: StaffRequest, form: CodeForm) -> bool:
+    """Whether the form's code is right. The operation writes what it refuses; the form shows it."""
     if not form.is_valid():
-        return 422
+        return False
     try:
         second_factor.verify_second_factor(
             actor=request.actor, user=request.person, code=form.cleaned_data["code"], signing_in=False
         )
     except DomainError as error:
         form.refuse(error)
-        return status_of(error)
-    return 0
+        return False
+    return True
 
 
 def _page(
     request: StaffRequest,
     *,
-    status: int = 200,
     codes: CodeForm | None = None,
     token: CodeForm | None = None,
     **context: object,
@@ -107,10 +105,11 @@ def _page(
         },
         "sessions": _sessions(request),
         "backup_left": BackupCode.objects.filter(user=person, used_at=None).count(),
-        "backup_form": codes or CodeForm(prefix=CODES),
+        "backup_form": codes or CodeForm(backup=True, prefix=CODES),
         "tokens": [{"expires_at": live.expires} for live in tokens],
-        "token_form": token or CodeForm(prefix=TOKEN),
+        "token_form": token or CodeForm(backup=True, prefix=TOKEN),
     }
+    status = max(form.status for form in (codes, token) if form) if codes or token else 200
     return render(request, "web/account.html", context, status=status)
 
 

@@ -11,7 +11,9 @@ from portal.requests import client_ip, request_id
 def signed_in_person(request: HttpRequest) -> User | None:
     """The member of staff behind a fully signed-in session, else None. Never fails, whatever the request lacks."""
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated or not user.is_staff or not user.is_verified():
+    if user is None or not user.is_authenticated or not user.is_staff:
+        return None
+    if getattr(user, "otp_device", None) is None:
         return None
     person: User = user
     return person

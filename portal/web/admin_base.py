@@ -46,10 +46,14 @@ def admin_actor(request: HttpRequest) -> Actor:
 
 
 class PortalAdmin[M: Model](_ModelAdmin[M]):
-    """A list and a page per row, to look at. Subclasses say which rows (`rows`), for whom and which facts."""
+    """A list and a page per row, to look at. Subclasses say which rows (`rows`), for whom and which facts.
+
+    labels: what people call a fact, where the column's name will not do.
+    """
 
     view_capabilities: ClassVar[tuple[Capability, ...]]
     facts: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[Mapping[str, str]] = {}
 
     actions: Sequence[Any] = ()
     paginator = BoundedPaginator
@@ -135,7 +139,7 @@ class PortalAdmin[M: Model](_ModelAdmin[M]):
     def _form(self, request: HttpRequest, row: M) -> _ModelForm:
         """The form works on a copy: what was typed never reaches the row that the page shows."""
         fields = [name for _, part in self.get_fieldsets(request, row) for name in part["fields"]]
-        kind = self.get_form(request, row, change=True, fields=fields)
+        kind = self.get_form(request, row, change=True, fields=fields, labels=self.labels)
         return kind(request.POST if request.method == "POST" else None, instance=copy(row))
 
     def _page(self, request: HttpRequest, row: M, form: _ModelForm, *, status: int = 200) -> HttpResponse:

@@ -28,7 +28,7 @@ MENU: Final = (
     Entry("Audit", "scroll-text", "audit:list", frozenset({Capability.AUDIT_READ})),
     Entry("Outbox", "inbox", "web:outbox", frozenset({Capability.OUTBOX_READ}), demo_only=True),
     Entry(
-        "Data",
+        "Data fixes",
         "pencil",
         "admin:index",
         frozenset({Capability.DEVICES_CORRECT, Capability.STAFF_MANAGE, Capability.CLIENTS_MANAGE}),

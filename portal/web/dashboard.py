@@ -25,11 +25,12 @@ NOTES: Final = {
     DeviceStatus.INACTIVE: "switched off",
     DeviceStatus.BLOCKED: "blocked by owner or bank",
 }
+# Of each queue: its name, the words for well and not well, and how bad the latter is.
 QUEUES: Final = {
-    "outbox": ("Messages", "late"),
-    "outbox-failed": ("Undelivered messages", "late"),
-    "audit": ("Audit sealing", "late"),
-    "worker": ("Worker", "down"),
+    "outbox": ("Messages", "On time", "Late", "late"),
+    "outbox-failed": ("Undelivered messages", "None", "Look", "late"),
+    "audit": ("Audit sealing", "On time", "Late", "late"),
+    "worker": ("Worker", "Running", "Stopped", "down"),
 }
 
 
@@ -66,8 +67,9 @@ def _activity(actor: Actor) -> charts.ActivityChart:
 
 
 def _queue(health: QueueHealth) -> dict[str, object]:
-    name, trouble = QUEUES.get(health.name, (health.name, "late"))
-    return {"name": name, "state": "ok" if health.ok else trouble, "note": _note(health)}
+    name, well, unwell, trouble = QUEUES[health.name]
+    state, word = ("ok", well) if health.ok else (trouble, unwell)
+    return {"name": name, "state": state, "word": word, "note": _note(health)}
 
 
 def _note(health: QueueHealth) -> str:

@@ -22,7 +22,6 @@ from portal.web.actor import actor_of, signed_in_person, stranger
 from portal.web.forms import CodeForm, PortalForm
 from portal.web.half import Half
 from portal.web.paths import safe_path
-from portal.web.refusals import status_of
 
 
 class PasswordForm(PortalForm):
@@ -51,7 +50,6 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if signed_in_person(request) is not None:
         return no_store(redirect(wanted))
     form = PasswordForm(request.POST if request.method == "POST" else None)
-    status = 200
     if form.is_valid():
         try:
             person = operations.check_password(
@@ -61,8 +59,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             return no_store(redirect("web:sign-in-code"))
         except DomainError as error:
             form.refuse(error)
-            status = status_of(error)
-    return no_store(render(request, "web/sign_in.html", {"form": form, "next": wanted}, status=status))
+    return no_store(render(request, "web/sign_in.html", {"form": form, "next": wanted}, status=form.status))
 
 
 def half_signed_in(view: Callable[[HttpRequest, Half], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -83,8 +80,7 @@ def code(request: HttpRequest, found: Half) -> HttpResponse:
     """The second factor: a code of the app, or a backup code."""
     if not found.is_enrolled:
         return redirect("web:enrol")
-    form = CodeForm(request.POST if request.method == "POST" else None, backup=True)
-    status = 200
+    form = CodeForm(request.POST if request.method == "POST" else None, backup=True, alone=True)
     if form.is_valid():
         try:
             verified = second_factor.verify_second_factor(
@@ -96,9 +92,8 @@ def code(request: HttpRequest, found: Half) -> HttpResponse:
             return redirect("web:enrol")
         except DomainError as error:
             form.refuse(error)
-            status = status_of(error)
     context = {"form": form, "username": found.person.username}
-    return render(request, "web/sign_in_code.html", context, status=status)
+    return render(request, "web/sign_in_code.html", context, status=form.status)
 
 
 @sensitive_post_parameters("code")
@@ -107,8 +102,7 @@ def code(request: HttpRequest, found: Half) -> HttpResponse:
 def enrol(request: HttpRequest, found: Half) -> HttpResponse:
     """Set up the authenticator app. Its first right code signs the person in and shows the backup codes, once."""
     actor = actor_of(request, found.person)
-    form = CodeForm(request.POST if request.method == "POST" else None)
-    status = 200
+    form = CodeForm(request.POST if request.method == "POST" else None, alone=True)
     if form.is_valid():
         try:
             codes = enrolment.confirm_enrolment(actor=actor, user=found.person, code=form.cleaned_data["code"])
@@ -118,7 +112,6 @@ def enrol(request: HttpRequest, found: Half) -> HttpResponse:
             return redirect("web:sign-in-code")
         except DomainError as error:
             form.refuse(error)
-            status = status_of(error)
     try:
         opened = enrolment.open_enrolment(actor=actor, user=found.person)
     except Conflict:
@@ -129,7 +122,7 @@ def enrol(request: HttpRequest, found: Half) -> HttpResponse:
         "qr_svg": qr_svg(opened.otpauth_uri),
         "secret": opened.secret,
     }
-    return render(request, "web/enrol.html", context, status=status)
+    return render(request, "web/enrol.html", context, status=form.status)
 
 
 def show_backup_codes(request: HttpRequest, codes: list[str], continue_url: str) -> HttpResponse:

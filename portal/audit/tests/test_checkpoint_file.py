@@ -87,8 +87,9 @@ def test_a_reader_keeps_to_the_end_it_saw(tmp_path: Path) -> None:
     reader = Reader(path)
     append(path, 2)
     assert reader.next == note(1)
+    assert records(path) == [note(1), note(2)]
     reader.advance()
-    assert reader.next is None
+    assert [reader.next] == [None]
     assert not reader.is_torn
 
 

@@ -46,7 +46,7 @@ def test_a_checkpoint_signs_the_tree_of_all_events(db: None) -> None:
     write_events(2)
     assert sealing.seal_now() == 2
     tree = merkle.Tree()
-    for row in AuditEvent.objects.order_by("id").values_list(*encoding.WHOLE_ROW):
+    for row in encoding.rows_of(AuditEvent.objects.order_by("id")):
         tree.append(merkle.leaf_hash(encoding.leaf_data(encoding.encode(row), row[-1])))
     first, second = AuditCheckpoint.objects.order_by("size")
     assert (first.size, second.size) == (3, 5)
@@ -234,11 +234,15 @@ def test_while_one_process_seals_another_does_not() -> None:
             done.wait(10)
         connection.close()
 
+    def seal() -> None:
+        results.append(sealing.seal_now())
+        connection.close()
+
     results: list[int] = []
     holder = Thread(target=hold)
     holder.start()
     held.wait(10)
-    sealer = Thread(target=lambda: (results.append(sealing.seal_now()), connection.close()))
+    sealer = Thread(target=seal)
     sealer.start()
     time.sleep(0.2)
     if connection.vendor == "postgresql":

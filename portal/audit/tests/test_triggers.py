@@ -18,8 +18,9 @@ def _sealed_log() -> None:
     assert sealing.seal_now() == 2
 
 
-def contents() -> list[list[dict[str, object]]]:
-    return [list(model.objects.order_by("pk").values()) for model in (AuditEvent, AuditLeaf, AuditCheckpoint)]
+def contents() -> list[list[tuple[object, ...]]]:
+    tables = (AuditEvent.objects, AuditLeaf.objects, AuditCheckpoint.objects)
+    return [list(table.order_by("pk").values_list()) for table in tables]
 
 
 def refused(statement: str) -> None:

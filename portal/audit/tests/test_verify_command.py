@@ -1,3 +1,4 @@
+import tracemalloc
 from io import StringIO
 from pathlib import Path
 
@@ -6,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from portal.audit import sealing
+from portal.audit import sealing, verification
 from portal.audit.models import AuditCheckpoint, AuditEvent
 from portal.audit.testing import without_triggers
 from portal.audit.tests.factories import write_events
@@ -82,3 +83,23 @@ def test_it_seals_nothing_and_writes_nothing() -> None:
         run()
     assert {query["sql"].split()[0] for query in queries} <= {"SELECT", "DECLARE"}
     assert AuditCheckpoint.objects.count() == 0
+
+
+def test_a_log_four_times_as_long_needs_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "SPAN", 100)
+
+    def peak() -> int:
+        tracemalloc.start()
+        assert verification.verify().problem == ""
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    write_events(500)
+    sealing.seal_now()
+    verification.verify()  # what is made once
+    short = peak()
+    write_events(1500)
+    sealing.seal_now()
+    assert peak() < 1.1 * short

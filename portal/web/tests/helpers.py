@@ -5,12 +5,13 @@ from django.test import Client
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from portal.accounts.models import TotpAuthenticator, User
+from portal.audit.models import AuditEvent
 from portal.web.half import BACKEND
 
 
-def signed_in_client(user: User, *, second_factor: bool = True, **options: bool) -> Client:
+def signed_in_client(user: User, *, second_factor: bool = True, enforce_csrf_checks: bool = False) -> Client:
     """A browser in which a member of staff is signed in, with the second factor proved unless told otherwise."""
-    client = Client(**options)
+    client = Client(enforce_csrf_checks=enforce_csrf_checks)
     client.force_login(user, backend=BACKEND)
     authenticator, _ = TotpAuthenticator.objects.get_or_create(user=user, defaults={"name": "app", "confirmed": True})
     if second_factor:
@@ -19,3 +20,9 @@ def signed_in_client(user: User, *, second_factor: bool = True, **options: bool)
         session[DEVICE_ID_SESSION_KEY] = authenticator.persistent_id
         session.save()
     return client
+
+
+def refusals() -> list[tuple[str, str, str, str]]:
+    """(event, code, actor id, object id) of every refusal in the audit log, oldest first."""
+    rows = AuditEvent.objects.filter(outcome="refused").order_by("id")
+    return list(rows.values_list("event", "code", "actor_id", "object_id"))

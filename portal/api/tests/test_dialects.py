@@ -1,0 +1,150 @@
+"""Every refusal there can be, in every dialect."""
+
+import json
+from typing import Any
+
+import pytest
+
+from portal.api.dialect import Dialect
+from portal.api.errors import PLAIN, DoorError, refusal_of
+from portal.api.registry import MOUNTED, dialect_of_path
+from portal.core.errors import (
+    ALL_ERRORS,
+    ApprovalRequired,
+    Conflict,
+    DomainError,
+    FieldProblem,
+    Forbidden,
+    InvalidInput,
+    RateLimited,
+    Unauthenticated,
+)
+from portal.core.json import BadJSON
+
+DIALECTS = [mounted.dialect for mounted in MOUNTED]
+STATUSES = {
+    "asseco": [400, 401, 403, 404, 440, 440, 440, 403, 429, 403, 440, 503],
+    "adiba": [400, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
+}
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+
+
+def made(kind: type[DomainError]) -> DomainError:
+    return ApprovalRequired(request_id="R1") if kind is ApprovalRequired else kind("Told to people.")
+
+
+def refused(error: Exception, dialect: Dialect, **values: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
+    response = dialect.refuse(refusal_of(error, dialect, **values))
+    assert response["Content-Type"] == dialect.error_type
+    assert response["Cache-Control"] == "no-store"
+    return response.status_code, json.loads(response.content), dict(response.items())
+
+
+def form(dialect: Dialect, status: int) -> set[str]:
+    serializer = dialect.error_serializers.get(status) or dialect.error_serializers[0]
+    return {dialect.spelling.name(str(name)) for name, field in serializer().fields.items() if field.required}
+
+
+@every_dialect
+def test_each_class_of_error_has_a_status_and_the_dialects_form(dialect: Dialect) -> None:
+    answers = [refused(made(kind), dialect) for kind in ALL_ERRORS]
+    assert [status for status, _, _ in answers] == STATUSES[dialect.name]
+    for status, body, _ in answers:
+        assert form(dialect, status) <= set(body)
+
+
+@every_dialect
+@pytest.mark.parametrize("status", sorted(PLAIN))
+def test_what_http_itself_refuses_has_the_dialects_form(dialect: Dialect, status: int) -> None:
+    answered, body, _ = refused(DoorError(status), dialect)
+    assert answered == status
+    assert form(dialect, status) <= set(body)
+    assert PLAIN[status][1] in json.dumps(body)
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    ("code", "status"), [("idempotency-key-reused", 422), ("idempotency-key-in-use", 409), ("answer-not-kept", 409)]
+)
+def test_idempotency_keys_have_statuses_of_their_own(dialect: Dialect, code: str, status: int) -> None:
+    kind = InvalidInput if status == 422 else Conflict
+    assert refused(kind("Told.", code=code), dialect)[0] == status
+
+
+@every_dialect
+def test_headers_that_every_dialect_sends(dialect: Dialect) -> None:
+    assert refused(Unauthenticated(), dialect)[2]["WWW-Authenticate"] == "Bearer"
+    assert (
+        refused(Unauthenticated(bearer_sent=True), dialect)[2]["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    )
+    challenge = refused(Forbidden(code="insufficient-scope"), dialect)[2]["WWW-Authenticate"]
+    assert challenge == 'Bearer error="insufficient_scope"'
+    assert "WWW-Authenticate" not in refused(Forbidden(), dialect)[2]
+    assert refused(RateLimited(retry_after=17), dialect)[2]["Retry-After"] == "17"
+
+
+@every_dialect
+def test_an_unforeseen_exception_tells_its_request_id_and_nothing_else(
+    dialect: Dialect, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, body, _ = refused(RuntimeError("SELECT secret FROM /srv/app"), dialect, request_id="0123abcd")
+    assert status == 500
+    text = json.dumps(body)
+    assert "0123abcd" in text
+    assert "secret" not in text
+    assert "/srv" not in text
+    assert "SELECT secret FROM /srv/app" in caplog.text
+
+
+def test_fields_are_named_as_each_wire_has_them() -> None:
+    problems = (
+        FieldProblem("external_id", "max-length", "Too long."),
+        FieldProblem("device_id", "required", "This is required."),
+        FieldProblem("deviceID", "unknown-field", "There is no such field."),
+    )
+    asseco, adiba = (
+        {dialect.name: refused(InvalidInput(fields=problems), dialect)[1]["errors"] for dialect in DIALECTS}[name]
+        for name in ("asseco", "adiba")
+    )
+    assert asseco == [
+        {"tag": "external-device-identifier", "error": "max-length", "message": "Too long."},
+        {"tag": "device-id", "error": "required", "message": "This is required."},
+        {"tag": "deviceID", "error": "not-on-list", "message": "There is no such field."},
+    ]
+    assert adiba == [
+        {"field": "externalId", "code": "max-length", "message": "Too long."},
+        {"field": "deviceId", "code": "required", "message": "This is required."},
+        {"field": "deviceID", "code": "unknown-field", "message": "There is no such field."},
+    ]
+
+
+def test_bad_json_is_a_400_that_quotes_nothing() -> None:
+    by_name = {dialect.name: refused(BadJSON("json-duplicate-key"), dialect)[1] for dialect in DIALECTS}
+    message = "An object has the same key twice."
+    assert by_name["asseco"] == {"errors": [{"tag": None, "error": "invalid-format", "message": message}]}
+    assert by_name["adiba"] == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": message,
+        "code": "json-duplicate-key",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/device", "asseco"),
+        ("/v1/device/", "asseco"),
+        ("/v1/device/owned-devices/1", "asseco"),
+        ("/v1/device/statuses", "asseco"),
+        ("/v1/device/status", "adiba"),
+        ("/v1/device/status/", "adiba"),
+        ("/v1/device/status/a/b", "adiba"),
+        ("/v1/devices", None),
+        ("/", None),
+    ],
+)
+def test_a_path_answers_in_its_dialect(path: str, name: str | None) -> None:
+    found = dialect_of_path(path)
+    assert (found.name if found else None) == name
