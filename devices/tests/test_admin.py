@@ -197,9 +197,9 @@ def test_an_action_without_its_capability_is_not_offered_and_refused(bank: Bank,
 
 
 @pytest.mark.parametrize("selected", [["no-id"], [""], ["\x00"], [str(uuid4()) for _ in range(101)]])
-def test_what_is_no_selection_is_a_bad_request(bea: Client, selected: list[str]) -> None:
-    assert bea.post(LIST, {"action": "block", ACTION_CHECKBOX_NAME: selected, "reason": "r"}).status_code == 400
-    assert events() == []
+def test_what_is_no_selection_is_refused(bea: Client, selected: list[str]) -> None:
+    assert bea.post(LIST, {"action": "block", ACTION_CHECKBOX_NAME: selected, "reason": "r"}).status_code == 422
+    assert events() == [("request.refused", "bad-selection", "")]
 
 
 def test_a_device_is_found_by_id_identifier_last_four_number_model_and_nickname(bea: Client, ada: User) -> None:

@@ -94,6 +94,8 @@ def _page(
     **context: object,
 ) -> HttpResponse:
     person = request.person
+    codes = codes or CodeForm(backup=True, prefix=CODES)
+    token = token or CodeForm(backup=True, prefix=TOKEN)
     tokens = AccessToken.objects.live().filter(user=person, application__isnull=True).order_by("-expires")
     context |= {
         "account": {
@@ -105,12 +107,11 @@ def _page(
         },
         "sessions": _sessions(request),
         "backup_left": BackupCode.objects.filter(user=person, used_at=None).count(),
-        "backup_form": codes or CodeForm(backup=True, prefix=CODES),
+        "backup_form": codes,
         "tokens": [{"expires_at": live.expires} for live in tokens],
-        "token_form": token or CodeForm(backup=True, prefix=TOKEN),
+        "token_form": token,
     }
-    status = max(form.status for form in (codes, token) if form) if codes or token else 200
-    return render(request, "web/account.html", context, status=status)
+    return render(request, "web/account.html", context, status=max(codes.status, token.status))
 
 
 def _sessions(request: StaffRequest) -> list[dict[str, object]]:

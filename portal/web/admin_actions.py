@@ -9,7 +9,6 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AdminTextInputWidget
-from django.core.exceptions import BadRequest
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -18,8 +17,6 @@ from portal.core.actor import Actor
 from portal.core.errors import DomainError
 from portal.web.admin_base import PortalAdmin, admin_actor
 from portal.web.refusals import write_refusal
-
-AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -50,9 +47,8 @@ def run_with_reason[M: Model](
     """Ask why, then act. Each row is a deed of its own: it is done or refused whatever becomes of the others.
 
     The page afterwards has one message per row. An id that the actor may not see is refused like an unknown one.
-    Raises BadRequest for what is no id, and for more than 100 of them.
     """
-    wanted = _selected(request)
+    wanted = model_admin.selected(request)
     rows: dict[Any, M] = {row.pk: row for row in model_admin.get_queryset(request).filter(pk__in=wanted)}
     form = ReasonForm(request.POST if "reason" in request.POST else None)
     if not form.is_valid():
@@ -60,17 +56,6 @@ def run_with_reason[M: Model](
     for row_id in wanted:
         _run(request, action, row_id, rows.get(row_id), form.cleaned_data["reason"])
     return None
-
-
-def _selected(request: HttpRequest) -> list[UUID]:
-    """The ids that were ticked, each once, in the order of the page."""
-    try:
-        wanted = dict.fromkeys(UUID(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME))
-    except ValueError:
-        raise BadRequest("what was selected is not an id") from None
-    if len(wanted) > AT_ONCE:
-        raise BadRequest(f"more than {AT_ONCE} at once")
-    return list(wanted)
 
 
 def _run(request: HttpRequest, action: RowAction, row_id: UUID, row: Model | None, reason: str) -> None:

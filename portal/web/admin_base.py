@@ -14,6 +14,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -26,6 +27,8 @@ from portal.web.access import StaffRequest
 from portal.web.actor import actor_of
 from portal.web.admin_lists import BoundedPaginator
 from portal.web.refusals import status_of, write_refusal
+
+AT_ONCE = 100  # rows that one action takes; a list's page has fewer
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin
@@ -107,12 +110,27 @@ class PortalAdmin[M: Model](_ModelAdmin[M]):
         return ((None, {"fields": self.facts}),)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list. An action that was sent without the right to it is a refusal, not a slip. Raises Forbidden."""
+        """The list. An action that was sent without the right to it is a refusal, not a slip.
+
+        Raises Forbidden, InvalidInput.
+        """
         self._require_view(request)
+        self.selected(request)
         wanted = request.POST.get("action", "")
         if wanted in self.actions and wanted not in self.get_actions(request):
             raise Forbidden(code="capability-missing")
         return super().changelist_view(request, extra_context)
+
+    def selected(self, request: HttpRequest) -> list[Any]:
+        """The keys that were ticked, each once, in the order of the page. Raises InvalidInput `bad-selection`."""
+        try:
+            texts = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)
+            keys = list(dict.fromkeys(self.opts.pk.to_python(text) for text in texts))
+        except ValidationError:
+            raise InvalidInput("What was selected is not in this list.", code="bad-selection") from None
+        if len(keys) > AT_ONCE:
+            raise InvalidInput(f"At most {AT_ONCE} can be selected at once.", code="bad-selection")
+        return keys
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -74,3 +75,15 @@ def at_most(queries: int) -> Iterator[None]:
         yield
     counted = [query["sql"] for query in captured if not query["sql"].lstrip().upper().startswith(OURS)]
     assert len(counted) <= queries, "\n".join(counted)
+
+
+def golden(test_file: str, name: str) -> Any:
+    """A sample body of the vendor's, from the `golden` folder beside a test."""
+    return json.loads((Path(test_file).parent / "golden" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def in_order(body: Any) -> list[str]:
+    """Every key of a body in the order it was written, inner objects included."""
+    if not isinstance(body, dict):
+        return []
+    return [key for name, value in body.items() for key in (name, *in_order(value))]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import override_settings
 
 from devices.models import Device
@@ -23,6 +24,11 @@ from portal.core import clock
 
 pytestmark = pytest.mark.django_db
 both_doors = pytest.mark.parametrize("path", BOTH)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_called_yet() -> None:
+    cache.clear()
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ from django.conf import settings
 from django.contrib.admin import site as djangos_own
 from django.contrib.admin.models import LogEntry
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from devices.models import Device
 from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_staff
-from portal.accounts.models import Application, Bank, User
+from portal.accounts.models import Bank, User
 from portal.accounts.operations.people import contact_of, correct_customer
 from portal.accounts.roles import Role
 from portal.audit.models import AuditEvent
@@ -41,7 +41,7 @@ def ada(bank: Bank) -> User:
     return correct_customer(actor=system, user_id=customer.pk, changes=CONTACT, reason="set up")
 
 
-def page_of(row: User | Bank | Application | AuditEvent) -> str:
+def page_of(row: Model) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
@@ -104,7 +104,6 @@ def test_only_five_kinds_of_rows_are_shown_and_nothing_can_be_added_or_deleted()
 
 
 def test_a_customer_is_corrected_by_the_operation(bank: Bank, ada: User) -> None:
-    AuditEvent.objects.all()
     client = signed_in_client(make_staff(bank))
     values = {"name": "Ada L.", "customer_number": ada.customer_number, "phone": "", "email": "", "reason": "typo"}
     answer = client.post(page_of(ada), values)
@@ -261,7 +260,7 @@ def test_a_list_costs_the_same_whatever_its_length(bank: Bank) -> None:
     for _ in range(60):
         make_device(make_customer(bank))
     assert [queries_of(path) for path in lists] == before
-    assert max(before) <= 8
+    assert before == [0, 0]
 
 
 def test_long_lists_are_counted_up_to_a_bound(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,35 +275,31 @@ def test_long_lists_are_counted_up_to_a_bound(bank: Bank, monkeypatch: pytest.Mo
 def test_its_pages_run_under_the_strict_policy_and_are_accessible(
     live_server: LiveServer, chromium: str, bank: Bank, ada: User
 ) -> None:
-    device: Device = make_device(ada)
-    event = AuditEvent.objects.get()
+    device = page_of(make_device(ada))
     pages = {
-        Role.OPERATOR: [
-            "/admin/",
-            "/admin/devices/device/",
-            f"/admin/devices/device/{device.pk}/change/",
-            page_of(ada),
-        ],
-        Role.AUDITOR: ["/admin/audit/auditevent/", page_of(event)],
-        Role.ADMINISTRATOR: [
-            "/admin/accounts/application/",
-            page_of(make_application(bank)),
-            "/admin/accounts/user/",
-        ],
+        Role.OPERATOR: ["/admin/", "/admin/devices/device/", device, page_of(ada)],
+        Role.AUDITOR: ["/admin/audit/auditevent/", page_of(AuditEvent.objects.get()), device],
+        Role.ADMINISTRATOR: ["/admin/accounts/user/", page_of(make_application(bank))],
     }
     sessions = {role: signed_in_client(make_staff(bank, role)).cookies for role in pages}
     found: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for role, paths in pages.items():
-            cookie = sessions[role][settings.SESSION_COOKIE_NAME].value
+            name = settings.SESSION_COOKIE_NAME
             context = browser.new_context()
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
-            page = context.new_page()
-            page.on("console", lambda message: found.append(message.text))
-            page.on("pageerror", lambda error: found.append(str(error)))
-            for path in paths:
-                page.goto(live_server.url + path)
-                found += [f"{path}: {rule['id']}" for rule in Axe().run(page).response["violations"]]
+            context.add_cookies([{"name": name, "value": sessions[role][name].value, "url": live_server.url}])
+            found += messages_of(context.new_page(), [live_server.url + path for path in paths])
         browser.close()
     assert found == []
+
+
+def messages_of(page: Page, addresses: list[str]) -> list[str]:
+    """Whatever the console and axe have to say about some pages."""
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text))
+    page.on("pageerror", lambda error: found.append(str(error)))
+    for address in addresses:
+        page.goto(address, wait_until="networkidle")
+        found += [f"{address}: {rule['id']}" for rule in Axe().run(page).response["violations"]]
+    return found

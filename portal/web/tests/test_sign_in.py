@@ -62,7 +62,13 @@ def test_each_step_gives_the_session_a_new_key(client: Client, bea: User) -> Non
 
 @pytest.mark.parametrize(
     ("username", "password"),
-    [("bea.lund", "wrong"), ("nobody", PASSWORD), ("carl", PASSWORD), ("bea.lund\x00", PASSWORD), ("x" * 200, "y" * 300)],
+    [
+        ("bea.lund", "wrong"),
+        ("nobody", PASSWORD),
+        ("carl", PASSWORD),
+        ("bea.lund\x00", PASSWORD),
+        ("x" * 200, "y" * 300),
+    ],
 )
 def test_what_is_wrong_is_not_said(client: Client, bea: User, username: str, password: str) -> None:
     make_staff(bea.bank, username="carl", is_active=False)
@@ -220,7 +226,9 @@ def test_next_leads_to_our_own_pages_only(client: Client, bea: User, wanted: str
 
 
 def test_a_page_is_found_again_after_the_sign_in(client: Client, bea: User) -> None:
-    assert client.get("/devices?q=a&status=ACTIVE")["Location"] == "/sign-in?next=%2Fdevices%3Fq%3Da%26status%3DACTIVE"
+    assert (
+        client.get("/devices?q=a&status=ACTIVE")["Location"] == "/sign-in?next=%2Fdevices%3Fq%3Da%26status%3DACTIVE"
+    )
     page = client.get("/sign-in?next=%2Fdevices")
     assert '<input type="hidden" name="next" value="/devices">' in page.content.decode()
 
