@@ -16,7 +16,8 @@ from devices.states import DeviceStatus, HeldBy
 from portal.accounts.roles import Capability
 from portal.core.actor import Actor
 from portal.web.admin_actions import RowAction, run_with_reason
-from portal.web.admin_base import OperationAdmin, admin_actor
+from portal.web.admin_base import admin_actor
+from portal.web.admin_corrections import OperationAdmin
 from portal.web.admin_lists import choice_filter
 
 

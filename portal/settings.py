@@ -269,6 +269,8 @@ CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # the rows wait as long as the broker is away
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
     "socket_timeout": 5,
@@ -288,12 +290,17 @@ CELERY_BEAT_SCHEDULE = {
 
 # Mail, used by the e-mail gateway.
 EMAIL_FROM = env.text("PORTAL_EMAIL_FROM", "portal@localhost")
+EMAIL_SECURITY = env.choice("PORTAL_EMAIL_SECURITY", ("starttls", "tls", "none"))
 MAILERS = {
     "default": {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "OPTIONS": {
             "host": env.text("PORTAL_EMAIL_HOST", "localhost"),
-            "port": env.number("PORTAL_EMAIL_PORT", 25, low=1, high=65535),
+            "port": env.number("PORTAL_EMAIL_PORT", 587, low=1, high=65535),
+            "username": env.text("PORTAL_EMAIL_USER"),
+            "password": env.secret("PORTAL_EMAIL_PASSWORD"),
+            "use_tls": EMAIL_SECURITY == "starttls",
+            "use_ssl": EMAIL_SECURITY == "tls",
             "timeout": 10,
         },
     }
@@ -317,6 +324,7 @@ STORAGES = {
 LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
+DATETIME_FORMAT = r"j M Y, H:i:s \U\T\C"
 USE_TZ = True
 
 LOG_LEVEL = env.choice("PORTAL_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))

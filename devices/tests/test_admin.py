@@ -205,7 +205,8 @@ def test_what_is_no_selection_is_refused(bea: Client, selected: list[str]) -> No
 def test_a_device_is_found_by_id_identifier_last_four_number_model_and_nickname(bea: Client, ada: User) -> None:
     device = make_device(ada, external_id="358240051111110", model="Pixel 9", nickname="Blue")
     make_device(make_customer(ada.bank, "Bob"), model="IP-6S")
-    for text in (str(device.pk), device.public_id, "358240051111110", "1110", ada.customer_number, "pixel", "blue"):
+    number = str(ada.customer_number)
+    for text in (str(device.pk), device.public_id, "358240051111110", "1110", number, "pixel", "blue"):
         found = bea.get(LIST, {"q": text}).context["cl"].result_list
         assert list(found) == [device], text
     assert bea.get(LIST, {"q": "nothing"}).context["cl"].result_count == 0

@@ -17,8 +17,6 @@ from portal.crypto.codes import same
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-SECRET_LENGTH = 128
-
 
 class PasswordHasher(Argon2PasswordHasher):
     """Argon2id for people's passwords; other parameters are taken over at the next sign-in."""

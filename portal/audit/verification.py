@@ -58,6 +58,8 @@ def verify(path: Path | None = None) -> Report:
         run.check()
     except Tampered as found:
         run.report.problem = str(found)
+    except _UNREADABLE as nonsense:
+        run.report.problem = f"a row cannot be read ({nonsense}); before it, {run.tree.size} leaves were good"
     run.report.leaves, run.report.root = run.tree.size, run.tree.root().hex()
     return run.report
 

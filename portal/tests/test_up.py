@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.embedded import postgres, sample_production
 from portal.embedded.waiting import wait_until
 
 pytestmark = pytest.mark.machine
@@ -45,10 +46,11 @@ def refused(var: Path, **values: str) -> str:
 class Portal:
     """A portal that runs in a folder of its own."""
 
-    def __init__(self, var: Path) -> None:
+    def __init__(self, var: Path, **settings: str) -> None:
         self.var = var
         self.port = free_port()
         self.log = var.parent / "log"
+        self.environment = environment(var, **settings) | {"PORT": str(self.port)}
 
     def start(self, seconds: float = 60) -> float:
         """Seconds until the greeting."""
@@ -57,7 +59,7 @@ class Portal:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
                 cwd=ROOT,
-                env=environment(self.var, PORT=str(self.port)),
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -68,10 +70,10 @@ class Portal:
     def greeted(self) -> bool:
         return "The portal is ready" in self.log.read_text()
 
-    def get(self, path: str) -> int:
+    def get(self, path: str, host: str = "127.0.0.1") -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Host": host})
             return connection.getresponse().status
         except OSError:
             return 0
@@ -194,3 +196,22 @@ def test_a_deep_folder_moves_the_socket_to_a_short_one(tmp_path: Path) -> None:
         assert not (portal.var / "run" / "valkey.sock").exists()
     finally:
         assert portal.stop() < 10
+
+
+@pytest.mark.slow
+def test_production_runs_on_postgresql_without_demo_data(tmp_path: Path) -> None:
+    host = "portal.bank.example"
+    with postgres.server() as url:
+        settings = sample_production.environment({}) | {"PORTAL_DATABASE_URL": url}
+        portal = Portal(tmp_path / "var", **settings)
+        portal.start(seconds=120)
+        try:
+            assert portal.get("/healthz", host) == 200
+            assert wait_until(lambda: portal.get("/readyz", host) == 200, seconds=60)  # the clock has to have struck
+            assert portal.get("/healthz", "elsewhere.example") == 400
+            assert portal.get("/sign-in", host) == 301  # to https
+            assert not (portal.var / "demo.json").exists()
+            assert (portal.var / "static" / "staticfiles.json").exists()
+        finally:
+            assert portal.stop() < 10
+    assert "Traceback" not in portal.log.read_text()

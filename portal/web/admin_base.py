@@ -1,8 +1,8 @@
-"""What all pages of the Django admin have in common: look, or correct through an operation, nothing else.
+"""What all pages of the Django admin have in common: they are for looking.
 
-An admin class names the rows it shows, the capability that shows them and the facts it shows. One that corrects
-also names its fields, the capability and the operation. Django's admin itself saves, adds and deletes nothing, and
-keeps no log of its own: the audit log is the record.
+An admin class names the rows it shows, the capabilities that open it and its facts. One that corrects is in
+`admin_corrections`, actions are in `admin_actions`; both call operations. Django's admin itself saves, adds and
+deletes nothing, and keeps no log of its own: the audit log is the record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,9 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin import helpers
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -22,19 +21,18 @@ from django.urls import URLPattern
 from portal.accounts.policies import require_capability
 from portal.accounts.roles import Capability
 from portal.core.actor import Actor, Channel
-from portal.core.errors import DomainError, FieldProblem, Forbidden, InvalidInput, NotFound
+from portal.core.errors import Forbidden, InvalidInput, NotFound
 from portal.web.access import StaffRequest
 from portal.web.actor import actor_of
 from portal.web.admin_lists import BoundedPaginator
-from portal.web.refusals import status_of, write_refusal
 
 AT_ONCE = 100  # rows that one action takes; a list's page has fewer
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin
-    _ModelForm = forms.ModelForm[Any]
+    ModelForm = forms.ModelForm[Any]
 else:
-    _ModelForm = forms.ModelForm
+    ModelForm = forms.ModelForm
 
     class _ModelAdmin(admin.ModelAdmin):
         """Django's class, which only type checkers know as generic."""
@@ -154,13 +152,13 @@ class PortalAdmin[M: Model](_ModelAdmin[M]):
         cast("StaffRequest", request).about = row
         return row
 
-    def _form(self, request: HttpRequest, row: M) -> _ModelForm:
+    def _form(self, request: HttpRequest, row: M) -> ModelForm:
         """The form works on a copy: what was typed never reaches the row that the page shows."""
         fields = [name for _, part in self.get_fieldsets(request, row) for name in part["fields"]]
         kind = self.get_form(request, row, change=True, fields=fields, labels=self.labels)
         return kind(request.POST if request.method == "POST" else None, instance=copy(row))
 
-    def _page(self, request: HttpRequest, row: M, form: _ModelForm, *, status: int = 200) -> HttpResponse:
+    def _page(self, request: HttpRequest, row: M, form: ModelForm, *, status: int = 200) -> HttpResponse:
         fieldsets = list(self.get_fieldsets(request, row))
         parts = helpers.AdminForm(form, fieldsets, {}, self.get_readonly_fields(request, row), model_admin=self)
         can_change = self.has_change_permission(request, row)
@@ -181,80 +179,3 @@ class PortalAdmin[M: Model](_ModelAdmin[M]):
         page = self.render_change_form(request, context, change=True, obj=row)
         page.status_code = status
         return page
-
-
-class CorrectionForm(_ModelForm):
-    """Cleans a correction. Whether it may stand is the operation's to say, so no rule of the model is asked here."""
-
-    reason = forms.CharField(
-        max_length=500, widget=AdminTextInputWidget, help_text="Why this is corrected. It is kept in the audit log."
-    )
-
-    def validate_unique(self) -> None:
-        """The operation does, with the row locked."""
-
-    def validate_constraints(self) -> None:
-        """The database does."""
-
-    def refuse(self, error: DomainError) -> None:
-        """Show a refusal at the fields that it names, or above the form."""
-        problems = error.fields if isinstance(error, InvalidInput) else ()
-        for problem in problems or (FieldProblem("", error.code, error.message),):
-            self.add_error(problem.field if problem.field in self.fields else None, problem.message)
-
-
-class OperationAdmin[M: Model](PortalAdmin[M]):
-    """Also corrects descriptive data: one operation, with a reason. `correctable` are the names it knows."""
-
-    change_capability: ClassVar[Capability]
-    correctable: ClassVar[tuple[str, ...]] = ()
-    form = CorrectionForm
-
-    def correct(self, actor: Actor, row: M, changes: Mapping[str, str], reason: str) -> None:
-        """Call the operation. It raises DomainErrors; the page shows them."""
-        raise NotImplementedError
-
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        return admin_actor(request).can(self.change_capability)
-
-    def get_fieldsets(self, request: HttpRequest, obj: M | None = None) -> Any:
-        facts = ("Facts", {"fields": self.get_readonly_fields(request, obj)})
-        if not self.has_change_permission(request, obj):
-            return (facts,)
-        return (("What can be corrected", {"fields": (*self.correctable, "reason")}), facts)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> tuple[str, ...]:
-        if self.has_change_permission(request, obj):
-            return self.facts
-        columns = {field.name for field in self.opts.get_fields()}
-        return (*(name for name in self.correctable if name in columns), *self.facts)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """A row's page with its form. What is sent goes to the operation; its refusal stands on the form."""
-        row = self._visible(request, object_id)
-        if request.method == "POST" and not self.has_change_permission(request, row):
-            require_capability(admin_actor(request), self.change_capability)
-            raise Forbidden("This is only to look at.", code="read-only")
-        form = cast(CorrectionForm, self._form(request, row))
-        refusal = None
-        if request.method == "POST" and form.is_valid():
-            refusal = self._correct(request, row, form)
-            if refusal is None:
-                return self.response_post_save_change(request, row)
-        return self._page(request, row, form, status=status_of(refusal) if refusal else 200)
-
-    def _correct(self, request: HttpRequest, row: M, form: CorrectionForm) -> DomainError | None:
-        """Call the operation with what differs from what the page showed. Returns its refusal, shown on the form."""
-        actor = admin_actor(request)
-        changes = {name: form.cleaned_data[name] or "" for name in form.changed_data if name in self.correctable}
-        try:
-            if changes:
-                self.correct(actor, row, changes, form.cleaned_data["reason"])
-        except DomainError as error:
-            write_refusal(request, actor, error, row)
-            form.refuse(error)
-            return error
-        messages.success(request, f"{row}: {'corrected' if changes else 'nothing was changed'}.")
-        return None

@@ -19,13 +19,13 @@ from django.views.decorators.csrf import csrf_protect
 
 from devices.admin import DeviceAdmin
 from devices.models import Device
-from portal.accounts.admin import ApplicationAdmin, BankAdmin, UserAdmin
 from portal.accounts.models import Application, Bank, User
-from portal.audit.admin import AuditEventAdmin
 from portal.audit.models import AuditEvent
 from portal.core.errors import Forbidden
 from portal.web.access import StaffRequest, signed_in
 from portal.web.actor import signed_in_person
+from portal.web.admin_log import AuditEventAdmin
+from portal.web.admin_people import ApplicationAdmin, BankAdmin, UserAdmin
 from portal.web.paths import safe_path
 
 _NOT_OURS = {"logout", "password_change", "password_change_done", "autocomplete", "view_on_site"}

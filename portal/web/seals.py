@@ -48,5 +48,5 @@ def seal_of(event: AuditEvent) -> Seal:
 
 
 def _mac_is_right(event: AuditEvent) -> bool:
-    columns: encoding.Row = tuple(getattr(event, name) for name in encoding.COLUMNS)
-    return same(encoding.mac(encoding.encode(columns), event.mac_key), event.mac)
+    row = encoding.rows_of(AuditEvent.objects.filter(pk=event.pk)).get()
+    return same(encoding.mac(encoding.encode(row), row[-2]), row[-1])

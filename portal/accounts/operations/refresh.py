@@ -10,7 +10,7 @@ from django.db import transaction
 from oauth2_provider.models import refresh_token_expire_timedelta, set_token_value
 
 from portal.accounts.models import AccessToken, Application, RefreshToken
-from portal.accounts.operations.tokens import lock_device, record_issue, store_refresh_token
+from portal.accounts.operations.tokens import lock_device, lock_family, record_issue, store_refresh_token
 from portal.accounts.scopes import scopes_of
 from portal.accounts.tokens import actor_from_token, find_refresh_token, reason_bearer_dead
 from portal.audit import log as audit
@@ -64,11 +64,12 @@ def rotate_refresh_token(
 
 
 def _judge(actor: Actor, refresh: RefreshToken) -> tuple[RefreshToken, AccessToken | None, str]:
-    """Lock the device, then the refresh token, and decide. A refusal is written, and a used one ends its family."""
+    """Lock the device, then the family, and decide. A refusal is written, and a used one ends its family."""
     device = None if refresh.access_token is None else refresh.access_token.device
     if device is not None:
         lock_device(device)
-    held = RefreshToken.objects.select_for_update().get(pk=refresh.pk)
+    lock_family(refresh.token_family)
+    held = RefreshToken.objects.get(pk=refresh.pk)
     token = held.access_token
     code = _reason_dead(held, token)
     if code:

@@ -98,26 +98,25 @@ def issue_staff_token(
 
 @transaction.atomic
 def revoke_token(*, actor: Actor, application: Application, raw: str) -> bool:
-    """End a token at its client's own wish (RFC 7009), with everything that renews it or came from it.
+    """End a token at its client's own wish (RFC 7009), with every token that renews it or came from it.
 
-    An access token takes its refresh token with it, a refresh token its whole family. Returns whether there was
-    anything to end: an unknown, foreign or dead token changes nothing and is no error.
+    Returns whether there was anything to end: an unknown, foreign or dead token changes nothing and is no error.
     """
     token = find_token(raw)
     refresh = find_refresh_token(raw) if token is None else RefreshToken.objects.filter(access_token=token).first()
     found = token or refresh
     if found is None or found.application_id != application.pk:
         return False
-    ended = 0
-    if token is None and refresh is not None:
-        ended = RefreshToken.objects.filter(token_family=refresh.token_family).revoke()
-    elif refresh is not None:
-        ended = RefreshToken.objects.filter(pk=refresh.pk).revoke()
-    elif token is not None:
-        ended = AccessToken.objects.filter(pk=token.pk).end()
-    if ended:
+    renewable = False
+    if refresh is None:
+        ended = AccessToken.objects.filter(pk=found.pk).end()
+    else:
+        lock_family(refresh.token_family)
+        family = RefreshToken.objects.filter(token_family=refresh.token_family)
+        renewable, ended = family.unused().exists(), family.revoke()
+    if ended or renewable:
         audit.record(actor, "token.revoked", found, details={"ended": ended})
-    return ended > 0
+    return ended > 0 or renewable
 
 
 def end_tokens_of_device(device_id: UUID) -> int:
@@ -132,19 +131,20 @@ def end_tokens_of_device(device_id: UUID) -> int:
     return AccessToken.objects.filter(device_id=device_id).end()
 
 
-def end_tokens_of_user(user_id: UUID) -> int:
-    """The same for every token of a person, bound to a device or not."""
-    now = clock.now()
-    RefreshToken.objects.unused().filter(user_id=user_id).update(revoked=now, updated=now)
-    return AccessToken.objects.filter(user_id=user_id).end()
-
-
 def store_refresh_token(token: AccessToken, raw: str, *, family: UUID) -> RefreshToken:
     """Keep the refresh token that belongs to a customer's access token."""
     refresh = RefreshToken(user=token.user, application=token.application, access_token=token, token_family=family)
     set_token_value(refresh, raw)
     refresh.save(force_insert=True)
     return refresh
+
+
+def lock_family(family: UUID) -> None:
+    """Hold all that descends from one sign-in, by its oldest row: a renewal on its way ends first.
+
+    The newest row would not do: a renewal adds another while one waits for it. After the device's lock, if any.
+    """
+    RefreshToken.objects.select_for_update().filter(token_family=family).order_by("pk").first()
 
 
 def lock_device(device: models.Model) -> models.Model | None:

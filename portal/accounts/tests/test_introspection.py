@@ -15,6 +15,7 @@ from portal.accounts.operations.tokens import TokenPair, issue_staff_token, issu
 from portal.accounts.tests.conftest import Caller
 from portal.accounts.tests.people import HOUR, SYSTEM, events, make_client
 from portal.accounts.tokens import find_token, reason_dead
+from portal.core import clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("portal.accounts.tests.urls")]
 
@@ -121,6 +122,14 @@ class TestRevocation:
         assert call("revoke", mobile, token=renewed["refresh_token"]).status == 200
         assert AccessToken.objects.live().count() == 0
         assert RefreshToken.objects.unused().count() == 0
+
+    def test_an_idle_session_is_revoked_by_its_refresh_token(
+        self, call: Caller, mobile: Created, pair: TokenPair
+    ) -> None:
+        AccessToken.objects.update(expires=clock.now())
+        assert call("revoke", mobile, token=pair.refresh_raw).status == 200
+        assert RefreshToken.objects.unused().count() == 0
+        assert events("token.revoked") == [("token.revoked", "")]
 
     def test_a_repeat_is_quiet(self, call: Caller, mobile: Created, pair: TokenPair) -> None:
         for _ in range(3):

@@ -115,8 +115,13 @@ def test_what_is_kept_of_an_attempt_holds_no_password(bea: User) -> None:
 
 def test_unknown_and_suspended_people_cost_one_hash_as_well(bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr(User, "set_password", lambda self, raw: hashed.append(raw))
-    monkeypatch.setattr(User, "check_password", lambda self, raw: bool(hashed.append(raw)))
+
+    def hash_once(self: User, raw: str) -> bool:
+        hashed.append(raw)
+        return False
+
+    monkeypatch.setattr(User, "set_password", hash_once)
+    monkeypatch.setattr(User, "check_password", hash_once)
     bea.is_active = False
     bea.save()
     backend = StaffBackend()

@@ -146,7 +146,12 @@ def test_after_thirty_failures_a_minute_the_next_is_429(call: Caller, server: Cr
 def test_unknown_clients_of_one_address_share_a_limit(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = []
     hit = ratelimit.hit
-    monkeypatch.setattr(ratelimit, "hit", lambda name, key, **more: (keys.append(key), hit(name, key, **more))[1])
+
+    def noted(name: str, key: str, *, limit: int, window: int) -> ratelimit.Rate:
+        keys.append(key)
+        return hit(name, key, limit=limit, window=window)
+
+    monkeypatch.setattr(ratelimit, "hit", noted)
     for number in range(3):
         call("token", None, **GRANT, client_id=f"nobody-{number}", client_secret="x")
     assert keys == ["|127.0.0.1"] * 3

@@ -222,6 +222,21 @@ def test_nothing_is_sealed_onto_a_checkpoint_of_another_key(db: None, settings: 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_on_sqlite_a_sealed_commit_waits_for_the_disk() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL waits at each commit")
+    write_events(1)
+    with CaptureQueriesContext(connection) as queries:
+        sealing.seal_now()
+    statements = [query["sql"] for query in queries]
+    full, usual = statements.index("PRAGMA synchronous=FULL"), statements.index("PRAGMA synchronous=1")
+    assert [sql for sql in statements[full:usual] if sql in ("BEGIN IMMEDIATE", "COMMIT")] == [
+        "BEGIN IMMEDIATE",
+        "COMMIT",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_while_one_process_seals_another_does_not() -> None:
     write_events(2)
     Sealer.objects.create(pk=1)

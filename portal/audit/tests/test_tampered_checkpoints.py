@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.db import connection
 
 from portal.audit import notes, sealing
 from portal.audit.models import AuditCheckpoint, AuditEvent
@@ -28,6 +29,15 @@ from portal.core import clock
 def test_an_edited_checkpoint(ten: list[AuditEvent], change: dict[str, object]) -> None:
     AuditCheckpoint.objects.filter(size=8).update(**change)
     assert found() == "checkpoint 8 was edited: its columns do not say what its signed text says"
+
+
+@pytest.mark.parametrize("change", ["note = x'00'", "note = 7", "at = 'soon'", "size = 'x'", "frontier = x'00'"])
+def test_a_column_with_what_no_database_of_ours_writes(ten: list[AuditEvent], change: str) -> None:
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL keeps to the column's type")
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit_auditcheckpoint SET {change} WHERE size = 8")
+    assert found() != ""
 
 
 def test_an_edited_frontier(ten: list[AuditEvent]) -> None:

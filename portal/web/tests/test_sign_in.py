@@ -66,7 +66,7 @@ def test_each_step_gives_the_session_a_new_key(client: Client, bea: User) -> Non
         ("bea.lund", "wrong"),
         ("nobody", PASSWORD),
         ("carl", PASSWORD),
-        ("bea.lund\x00", PASSWORD),
+        ("bea.lund\x07", PASSWORD),
         ("x" * 200, "y" * 300),
     ],
 )
@@ -76,6 +76,11 @@ def test_what_is_wrong_is_not_said(client: Client, bea: User, username: str, pas
     assert answer.status_code == 422
     assert "The user name or the password is not right." in answer.content.decode()
     assert events() == ["sign-in.refused"]
+    assert not PortalSession.objects.exists()
+
+
+def test_a_name_that_cannot_be_stored_is_refused_by_the_form(client: Client, bea: User) -> None:
+    assert client.post("/sign-in", {"username": "bea.lund\x00", "password": PASSWORD}).status_code == 422
     assert not PortalSession.objects.exists()
 
 

@@ -13,7 +13,8 @@ from portal.accounts.models import Application, ApplicationKind, Bank, User, Use
 from portal.accounts.operations.people import contact_of, correct_customer
 from portal.accounts.roles import Capability, Role
 from portal.core.actor import Actor
-from portal.web.admin_base import CorrectionForm, OperationAdmin, PortalAdmin
+from portal.web.admin_base import PortalAdmin
+from portal.web.admin_corrections import CorrectionForm, OperationAdmin
 from portal.web.admin_lists import choice_filter
 
 

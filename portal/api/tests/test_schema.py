@@ -1,0 +1,168 @@
+"""The OpenAPI documents and the pages that show them."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+from django.contrib.staticfiles import finders
+from django.test import Client
+from jsonschema import Draft202012Validator
+
+from devices.tests.factories import make_bank, make_customer, make_device, make_token
+from portal.api.docs import documented
+from portal.api.registry import MOUNTED
+from portal.api.schema import document
+from portal.api.tests.doors import ADIBA, ASSECO, Caller
+
+NAMES = ["adiba", "asseco"]
+DOCUMENTS: dict[str, Any] = {mounted.dialect.name: document(mounted) for mounted in MOUNTED}
+each_dialect = pytest.mark.parametrize("name", NAMES)
+
+OPERATIONS = {
+    "adiba": {("get", "/v1/device/status"), ("post", "/v1/device/status")},
+    "asseco": {
+        ("get", "/v1/device/owned-devices"),
+        ("post", "/v1/device/owned-devices"),
+        ("get", "/v1/device/owned-devices/{device_id}"),
+        ("put", "/v1/device/owned-devices/{device_id}/nickname"),
+        ("put", "/v1/device/owned-devices/{device_id}/push-notification-handle"),
+        ("post", "/v1/device/owned-devices/{device_id}/block"),
+        ("post", "/v1/device/owned-devices/{device_id}/unblock"),
+        ("post", "/v1/device/owned-devices/{device_id}/unregister"),
+        ("get", "/v1/device/devices/{device_id}"),
+        ("post", "/v1/device/devices/{device_id}/unregister"),
+    },
+}
+
+
+def operations(name: str) -> dict[tuple[str, str], Any]:
+    return {
+        (method, path): operation
+        for path, methods in DOCUMENTS[name]["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+@each_dialect
+def test_the_document_needs_no_sign_in_and_is_openapi_3_1(name: str) -> None:
+    response = Client().get(f"/api/{name}/schema")
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    assert response.json()["openapi"] == "3.1.0"
+    assert response.json() == json.loads(json.dumps(DOCUMENTS[name]))
+
+
+@each_dialect
+@pytest.mark.parametrize(("query", "accept"), [("?format=yaml", "*/*"), ("", "application/yaml")])
+def test_the_document_comes_as_yaml_to_who_asks(query: str, accept: str, name: str) -> None:
+    response = Client().get(f"/api/{name}/schema{query}", headers={"accept": accept})
+    assert (response.status_code, response["Content-Type"]) == (200, "application/yaml")
+    assert yaml.safe_load(response.content) == json.loads(json.dumps(DOCUMENTS[name]))
+
+
+@each_dialect
+def test_every_operation_is_there_and_nothing_else(name: str) -> None:
+    assert set(operations(name)) == OPERATIONS[name]
+
+
+@each_dialect
+def test_every_operation_needs_a_bearer_and_tells_its_refusals(name: str) -> None:
+    schemes = DOCUMENTS[name]["components"]["securitySchemes"]
+    assert schemes == {"bearer": {"type": "http", "scheme": "bearer"}}
+    for operation in operations(name).values():
+        assert operation["security"] == [{"bearer": []}]
+        assert {"400", "401", "403", "429", "500", "503"} <= set(operation["responses"])
+        kinds = {
+            kind for code, answer in operation["responses"].items() if code >= "400" for kind in answer["content"]
+        }
+        assert kinds == {"application/problem+json" if name == "adiba" else "application/json"}
+
+
+def test_broken_business_rules_are_answered_on_writes_only() -> None:
+    for (method, path), operation in operations("asseco").items():
+        assert ("440" in operation["responses"]) == (method != "get"), path
+
+
+@each_dialect
+def test_names_are_the_wires(name: str) -> None:
+    regular = r"[a-z]+(-[a-z]+)*|CreatedRecordStatus" if name == "asseco" else r"[a-z]+([A-Z][a-z]+)*"
+    schemas = DOCUMENTS[name]["components"]["schemas"]
+    names = {key for schema in schemas.values() for key in schema.get("properties", {})}
+    names |= {
+        parameter["name"]
+        for operation in operations(name).values()
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query"
+    }
+    assert [key for key in names if not re.fullmatch(regular, key)] == []
+    for schema in schemas.values():
+        assert set(schema.get("required", [])) <= set(schema.get("properties", {}))
+        Draft202012Validator.check_schema(schema)
+
+
+def test_an_input_knows_no_other_fields_and_says_what_it_needs() -> None:
+    register = DOCUMENTS["asseco"]["components"]["schemas"]["DescribedDevice"]
+    assert register["additionalProperties"] is False
+    assert register["anyOf"] == [
+        {"required": ["external-device-identifier"]},
+        {"required": ["external-device-id"]},
+    ]
+    change = DOCUMENTS["adiba"]["components"]["schemas"]["StatusChange"]
+    assert change["required"] == ["action", "deviceId", "reason"]
+
+
+@pytest.mark.django_db
+def test_answers_are_as_the_document_says() -> None:
+    ada = make_customer(make_bank())
+    phone = make_device(ada, push_handle="handle")
+    caller = Caller(make_token(user=ada))
+    for name, method, path, template in [
+        ("adiba", "get", ADIBA, ADIBA),
+        ("asseco", "get", ASSECO, ASSECO),
+        ("asseco", "get", f"{ASSECO}/{phone.pk}", f"{ASSECO}/{{device_id}}"),
+        ("asseco", "get", f"/v1/device/devices/{phone.pk}", "/v1/device/devices/{device_id}"),
+        ("asseco", "get", f"{ASSECO}/unknown", f"{ASSECO}/{{device_id}}"),
+        ("adiba", "get", f"{ADIBA}?deviceId=unknown", ADIBA),
+    ]:
+        response = caller.send(method.upper(), path)
+        answer = operations(name)[method, template]["responses"][str(response.status_code)]
+        schema = answer["content"][response["Content-Type"]]["schema"]
+        whole = {**schema, "components": json.loads(json.dumps(DOCUMENTS[name]["components"]))}
+        Draft202012Validator(whole).validate(response.json())
+
+
+# The pages.
+
+
+@each_dialect
+def test_the_page_takes_everything_from_here_and_has_no_inline_script_or_style(name: str) -> None:
+    response = Client().get(f"/api/{name}/docs")
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert f'data-schema="/api/{name}/schema"' in page
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert all(address.startswith(("/static/", "/api/")) for address in addresses)
+    for address in addresses:
+        if address.startswith("/static/"):
+            assert finders.find(address.removeprefix("/static/")), address
+    assert "<style" not in page
+    assert not re.search(r"<script(?![^>]*src=)|\son[a-z]+=|style=", page)
+
+
+@pytest.mark.parametrize("path", ["/api/hyphen/schema", "/api/hyphen/docs", "/api/none/schema", "/api/asseco"])
+@pytest.mark.django_db
+def test_a_dialect_that_is_not_there_has_no_page(path: str) -> None:
+    assert Client().get(path).status_code == 404
+
+
+def test_documents_are_only_read() -> None:
+    assert Client().post("/api/asseco/schema").status_code == 405
+
+
+def test_the_list_for_the_portal() -> None:
+    assert [(one.name, one.docs_url, one.schema_url) for one in documented()] == [
+        ("Adiba Devices API", "/api/adiba/docs", "/api/adiba/schema"),
+        ("Asseco Device API", "/api/asseco/docs", "/api/asseco/schema"),
+    ]
+    assert all(one.about for one in documented())

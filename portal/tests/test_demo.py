@@ -1,0 +1,136 @@
+"""The demo's data, and the file that tells how to use it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from devices.models import Device
+from devices.operations.activation import deactivate_device
+from portal.accounts.models import AccessToken, Bank, User
+from portal.accounts.operations.sign_in import check_password
+from portal.accounts.tokens import find_token, reason_dead
+from portal.audit.models import AuditEvent
+from portal.core import clock
+from portal.core.actor import Actor, Channel
+from portal.crypto.keys import parse_public_key
+from portal.crypto.signatures import verify
+from portal.demo import DemoRefused, ensure_demo
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SEED_SAMPLES = {
+    "990000862471854",
+    "My Phone",
+    "392a0a88-a1ab-4832-b092-5269c8722328",
+    "deadbeef-dead-beef-cafe-deadbeefcafe",
+    "DEV_001_20241201_001",
+}
+
+
+@pytest.fixture
+def var(tmp_path: Path, settings: Any) -> Path:
+    settings.VAR = tmp_path
+    settings.BASE_URL = "http://127.0.0.1:8000"
+    return tmp_path
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def test_an_empty_database_gets_the_whole_cast(var: Path) -> None:
+    assert ensure_demo(var / "demo.json")
+    assert (var / "demo.json").stat().st_mode & 0o777 == 0o600
+    demo = read(var / "demo.json")
+
+    assert list(demo) == ["base_url", "banks", "staff", "customers", "applications"]
+    first, second = (bank["code"] for bank in demo["banks"])
+    assert Counter((row["bank"], row["role"]) for row in demo["staff"]).most_common(1)[0][1] == 1
+    assert len(demo["staff"]) == 12
+    assert [row["bank"] for row in demo["customers"]] == [first, first, first, second]
+    assert demo["customers"][0]["customer_number"] == "MIGR00002"
+    assert [(row["bank"], row["kind"]) for row in demo["applications"]] == [
+        (first, "bank"),
+        (first, "mobile"),
+        (first, "merchant"),
+        (first, "merchant"),
+        (second, "bank"),
+        (second, "mobile"),
+    ]
+    for customer in demo["customers"]:
+        assert [parse_public_key(phone["public_key"]).algorithm for phone in customer["devices"]] == [
+            "p256",
+            "ed25519",
+        ]
+        assert [card["kind"] for card in customer["issued"]] == ["payment-card", "otp-token"]
+    assert Device.objects.active().count() == Device.objects.count() == 16
+    assert AuditEvent.objects.filter(outcome="refused").count() == 0
+
+
+def test_every_key_and_token_in_the_file_works(var: Path) -> None:
+    ensure_demo(var / "demo.json")
+    demo = read(var / "demo.json")
+    bearers = [*demo["staff"], *demo["customers"], *(row for row in demo["applications"] if row["kind"] != "mobile")]
+    for phone in (phone for customer in demo["customers"] for phone in customer["devices"]):
+        bearers.append(phone)
+        key: Any = load_pem_private_key(phone["private_key_pem"].encode(), None)
+        public = parse_public_key(phone["public_key"])
+        if public.algorithm == "ed25519":
+            assert verify(public, b"message", key.sign(b"message"))
+        device = Device.objects.get(pk=phone["uuid"])
+        assert (device.public_id, device.external_id) == (phone["device_id"], phone["external_id"])
+        assert phone["external_id"] not in SEED_SAMPLES
+        assert device.nickname not in SEED_SAMPLES
+    for row in bearers:
+        token = find_token(row["access_token"])
+        assert token is not None
+        assert reason_dead(token) is None
+        assert 86_000 < (token.expires - clock.now()).total_seconds() <= 86_400
+
+
+def test_every_member_of_staff_can_sign_in(var: Path) -> None:
+    ensure_demo(var / "demo.json")
+    for row in read(var / "demo.json")["staff"]:
+        user = check_password(
+            actor=Actor.anonymous(Channel.PORTAL, ip="127.0.0.1"), username=row["username"], password=row["password"]
+        )
+        assert (user.role, user.bank.code) == (row["role"], row["bank"])
+        assert user.totp.confirmed
+
+
+def test_a_second_start_renews_only_what_has_ended(var: Path) -> None:
+    ensure_demo(var / "demo.json")
+    before = read(var / "demo.json")
+    events = AuditEvent.objects.count()
+    assert not ensure_demo(var / "demo.json")
+    assert read(var / "demo.json") == before
+    assert AuditEvent.objects.count() == events
+
+    AccessToken.objects.filter(user=User.objects.get(username=before["staff"][0]["username"])).update(
+        expires=clock.now()
+    )
+    phone = before["customers"][0]["devices"][0]
+    actor = Actor.system("test")
+    deactivate_device(actor=actor, device_id=phone["uuid"])
+    ensure_demo(var / "elsewhere.json")
+    after = read(var / "elsewhere.json")
+    assert after["staff"][0]["access_token"] != before["staff"][0]["access_token"]
+    assert after["staff"][1:] == before["staff"][1:]
+    # A device that is switched off gets no new session.
+    assert after["customers"] == before["customers"]
+
+
+def test_a_lost_file_and_production_are_refused(var: Path, settings: Any) -> None:
+    ensure_demo(var / "demo.json")
+    (var / "demo.json").unlink()
+    with pytest.raises(DemoRefused, match="begin anew"):
+        ensure_demo(var / "demo.json")
+    settings.DEMO = False
+    with pytest.raises(DemoRefused, match="PORTAL_MODE"):
+        ensure_demo(var / "demo.json")
+    assert Bank.objects.count() == 2
