@@ -49,8 +49,10 @@ def device_for_status(actor: Actor, device_id: str | None) -> Device:
     if device_id:
         return get_device(actor, device_id)
     if actor.device_id:
-        return get_device(actor, str(actor.device_id))
-    if actor.is_customer:
+        bound = _readable(actor).filter(pk=actor.device_id).first()
+        if bound is not None:
+            return bound
+    elif actor.is_customer:
         own = list(_readable(actor).owned().in_use()[:2])
         if len(own) == 1:
             return own[0]

@@ -118,7 +118,7 @@ def _confirm(request: StaffRequest, device: Device, step: Step, form: ReasonForm
         "preview": [{"count": count, "text": text} for count, text in lines],
         "form": form,
     }
-    return render(request, "devices/confirm.html", context, status=form.status)
+    return render(request, "devices/confirm.html", context, status=form.answer_status)
 
 
 def _told(step: Step, change: Change) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 def new_secret(name: str) -> str:
     """A fresh value for one secret setting."""
+    if name == "PORTAL_SECRET_KEY":
+        return secrets.token_urlsafe(48)  # no key but a text; Django asks for 50 characters
     key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
     return f"k1:{key}" if name == "PORTAL_SEALING_KEYS" else key
 

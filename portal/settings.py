@@ -50,6 +50,7 @@ DATABASE_URL = env.secret("PORTAL_DATABASE_URL")
 SQLITE = {
     "ENGINE": "portal.sqlite",
     "NAME": VAR / "portal.sqlite3",
+    "CONN_MAX_AGE": None,  # opening and its PRAGMAs cost more than a query
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
         "timeout": 60,

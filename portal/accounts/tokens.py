@@ -15,17 +15,17 @@ def token_checksum(raw: str) -> str:
 
 
 def find_token(raw: str) -> AccessToken | None:
-    """The token a caller sent, dead or alive, with its client, person, banks and device. One query.
+    """The token a caller sent, dead or alive, with its client, person and device. One query.
 
     Ask `reason_dead` before it opens anything.
     """
-    related = ("application__bank", "user__bank", "device")
+    related = ("application", "user", "device")
     return AccessToken.objects.select_related(*related).filter(token_checksum=token_checksum(raw)).first()
 
 
 def find_refresh_token(raw: str) -> RefreshToken | None:
     """The refresh token a client sent, used up or not, with its client, person, access token and device."""
-    related = ("application__bank", "user__bank", "access_token__device")
+    related = ("application", "user", "access_token__device")
     return RefreshToken.objects.select_related(*related).filter(token_checksum=token_checksum(raw)).first()
 
 

@@ -111,7 +111,7 @@ def _page(
         "tokens": [{"expires_at": live.expires} for live in tokens],
         "token_form": token,
     }
-    return render(request, "web/account.html", context, status=max(codes.status, token.status))
+    return render(request, "web/account.html", context, status=max(codes.answer_status, token.answer_status))
 
 
 def _sessions(request: StaffRequest) -> list[dict[str, object]]:

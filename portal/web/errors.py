@@ -90,7 +90,7 @@ def handler500(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """CSRF_FAILURE_VIEW: a form that this browser was not given, or an old one. Signed-in senders are written down."""
+    """CSRF_FAILURE_VIEW: a form this browser was not given, or an old one. Signed-in senders are written down."""
     person = signed_in_person(request)
     if person is not None:
         details = {**route_of(request), "status": 403}

@@ -16,7 +16,7 @@ class PortalForm(forms.Form):
     refusal: DomainError | None = None
 
     @property
-    def status(self) -> int:
+    def answer_status(self) -> int:
         """The status of the answer that shows this form again: 200 until something is wrong with it."""
         if self.refusal is not None:
             return status_of(self.refusal)

@@ -59,7 +59,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             return no_store(redirect("web:sign-in-code"))
         except DomainError as error:
             form.refuse(error)
-    return no_store(render(request, "web/sign_in.html", {"form": form, "next": wanted}, status=form.status))
+    return no_store(render(request, "web/sign_in.html", {"form": form, "next": wanted}, status=form.answer_status))
 
 
 def half_signed_in(view: Callable[[HttpRequest, Half], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -93,7 +93,7 @@ def code(request: HttpRequest, found: Half) -> HttpResponse:
         except DomainError as error:
             form.refuse(error)
     context = {"form": form, "username": found.person.username}
-    return render(request, "web/sign_in_code.html", context, status=form.status)
+    return render(request, "web/sign_in_code.html", context, status=form.answer_status)
 
 
 @sensitive_post_parameters("code")
@@ -122,7 +122,7 @@ def enrol(request: HttpRequest, found: Half) -> HttpResponse:
         "qr_svg": qr_svg(opened.otpauth_uri),
         "secret": opened.secret,
     }
-    return render(request, "web/enrol.html", context, status=form.status)
+    return render(request, "web/enrol.html", context, status=form.answer_status)
 
 
 def show_backup_codes(request: HttpRequest, codes: list[str], continue_url: str) -> HttpResponse:

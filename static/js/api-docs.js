@@ -3,6 +3,14 @@
 
 const place = document.getElementById("swagger-ui");
 
+// Swagger's title stands outside of every landmark, and its groups are headings two levels below it.
+function tidy() {
+  const info = place.querySelector(".information-container");
+  info.setAttribute("role", "region");
+  info.setAttribute("aria-label", "About");
+  for (const heading of place.querySelectorAll(".opblock-tag")) heading.setAttribute("aria-level", "2");
+}
+
 SwaggerUIBundle({
   url: place.dataset.schema,
   domNode: place,
@@ -10,5 +18,6 @@ SwaggerUIBundle({
   layout: "BaseLayout",
   deepLinking: false,
   validatorUrl: null,
-  withCredentials: false,
+  defaultModelsExpandDepth: -1,
+  onComplete: tidy,
 });

@@ -69,7 +69,7 @@ def test_a_token_is_found_alive_in_one_query_with_all_that_matters(
         assert reason_dead(token) is None
         actor = actor_from_token(token, channel=Channel.ASSECO, ip="192.0.2.1", request_id="r-1")
         assert token.application is not None
-        assert token.application.bank.code == "first"
+        assert token.application.bank_id == token.user.bank_id == actor.bank_id
     assert actor.scopes == {"devices", "pin"}
 
 

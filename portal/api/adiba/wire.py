@@ -18,7 +18,7 @@ def upper_snake(word: str) -> str:
 
 
 class FieldErrorBody(Output):
-    field = serializers.CharField()
+    field = serializers.CharField(allow_blank=True)
     code = serializers.CharField(help_text="The rule, in kebab case")
     message = serializers.CharField()
 

@@ -35,7 +35,7 @@ adiba = schemathesis.openapi.from_wsgi("/api/adiba/schema", local)
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 generously = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

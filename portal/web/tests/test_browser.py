@@ -1,0 +1,315 @@
+"""The portal in a real browser: the main job, with and without JavaScript; accessibility; no hostile script runs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from devices.models import Device
+from devices.operations.activation import block_device, deactivate_device
+from devices.states import DeviceStatus
+from devices.tests.factories import (
+    make_bank,
+    make_customer,
+    make_device,
+    make_key,
+    make_staff,
+    make_token,
+    staff_actor,
+)
+from portal.accounts.models import AccessToken, User
+from portal.accounts.roles import Role
+from portal.accounts.tests.people import code_at, enrol
+from portal.audit.models import AuditEvent
+from portal.audit.sealing import seal_now
+from portal.web.tests.helpers import signed_in_client
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PASSWORD = "correct horse battery staple"
+HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for this module. Its driver keeps an event loop in this thread; the database may not mind."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@dataclass
+class Visit:
+    """One person's browser. complaints: whatever the console and the pages' own errors said."""
+
+    context: BrowserContext
+    page: Page
+    base: str
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.base + path, wait_until="networkidle")
+        return self.page
+
+    def sign_in_as(self, user: User) -> None:
+        """Take over a session, for tests that are not about the sign-in."""
+        name = settings.SESSION_COOKIE_NAME
+        value = signed_in_client(user).cookies[name].value
+        self.context.add_cookies([{"name": name, "value": value, "url": self.base}])
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A browser window; `@pytest.mark.parametrize("visit", [False], indirect=True)` turns JavaScript off."""
+    script = getattr(request, "param", True)
+    # Without motion: a colour that is still on its way from light to dark has no contrast to measure.
+    context = browser.new_context(viewport=DESKTOP, java_script_enabled=script, reduced_motion="reduce")
+    context.set_default_timeout(15_000)
+    made = Visit(context, context.new_page(), live_server.url)
+    made.page.on("console", lambda message: made.complaints.append(message.text))
+    made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+    yield made
+    context.close()
+
+
+@pytest.fixture
+def bea(transactional_db: None) -> User:
+    person = make_staff(make_bank("harbour"), Role.SECURITY_OFFICER, "Bea", username="bea.lund")
+    person.set_password(PASSWORD)
+    person.save()
+    return person
+
+
+@pytest.fixture
+def device(bea: User) -> Device:
+    """Ada's phone, with a key and two live sessions."""
+    ada = make_customer(bea.bank, "Ada Okafor", customer_number="MIGR00002")
+    made = make_device(ada, model="Pixel 9", operating_system="Android 16", external_id="352099001769876")
+    make_key(made)
+    for _ in range(2):
+        make_token(user=ada, device=made)
+    return made
+
+
+def type_password(visit: Visit) -> None:
+    visit.go("/sign-in")
+    visit.page.get_by_label("User name").fill("bea.lund")
+    visit.page.get_by_label("Password").fill(PASSWORD)
+    visit.page.get_by_role("button", name="Continue").click()
+
+
+@pytest.mark.parametrize("visit", [True, False], ids=["script", "no-script"], indirect=True)
+def test_staff_sign_in_find_a_phone_switch_it_off_and_on(visit: Visit, bea: User, device: Device) -> None:
+    secret, _ = enrol(bea)
+    page = visit.page
+    type_password(visit)
+    page.get_by_role("textbox", name="Code").fill(code_at(secret))
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Devices").click()
+    page.get_by_label("Search").fill("MIGR00002")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Pixel 9").click()
+    expect(page.get_by_text("Active", exact=True)).to_be_visible()
+
+    page.get_by_role("link", name="Deactivate").click()
+    expect(page.locator(".items li")).to_have_text("2 open sessions are ended")
+    page.get_by_label("Reason").fill("Reported lost by phone")
+    page.get_by_role("button", name="Deactivate").click()
+    expect(page.get_by_role("status").first).to_contain_text("The device was deactivated. 2 sessions were ended.")
+    expect(page.locator(".timeline")).to_contain_text("Reported lost by phone")
+    assert AccessToken.objects.live().filter(device=device).count() == 0
+
+    page.get_by_role("link", name="Activate", exact=True).click()
+    page.get_by_label("Reason").fill("Found again")
+    page.get_by_role("button", name="Activate").click()
+    expect(page.get_by_role("status").first).to_contain_text("The device was activated.")
+    device.refresh_from_db()
+    assert device.status == DeviceStatus.ACTIVE
+    reasons = AuditEvent.objects.filter(object_type="device").order_by("id").values_list("reason", "actor_id")
+    assert list(reasons) == [("Reported lost by phone", str(bea.pk)), ("Found again", str(bea.pk))]
+    assert visit.complaints == []
+
+
+def test_the_first_sign_in_shows_a_picture_to_scan_and_backup_codes(visit: Visit, bea: User) -> None:
+    page = visit.page
+    type_password(visit)
+    assert violations(page) == []
+    expect(page.get_by_role("img", name="QR code with the secret written below")).to_be_visible()
+    page.get_by_text("I cannot scan it").click()
+    secret = page.locator("#secret").inner_text().replace(" ", "")
+    page.get_by_role("textbox", name="Code").fill(code_at(secret))
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("heading", name="Your backup codes")).to_be_visible()
+    expect(page.locator("#codes li")).to_have_count(10)
+    assert violations(page) == []
+    page.get_by_role("link", name="I have kept them").click()
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    assert visit.complaints == []
+
+
+def test_a_search_swaps_the_rows_alone(visit: Visit, bea: User, device: Device) -> None:
+    make_device(device.owner, model="Galaxy S24")
+    visit.sign_in_as(bea)
+    page = visit.go("/devices")
+    page.evaluate("window.same = true")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("Search").press_sequentially("galaxy")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("#announce")).to_have_text("1 device, filtered")
+    assert page.evaluate("window.same") is True
+    assert "q=galaxy" in page.url
+    page.reload()
+    expect(page.get_by_label("Search")).to_have_value("galaxy")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert visit.complaints == []
+
+
+def test_a_session_that_ended_leads_a_search_to_the_sign_in(visit: Visit, bea: User, device: Device) -> None:
+    visit.sign_in_as(bea)
+    page = visit.go("/devices")
+    visit.context.clear_cookies()
+    page.get_by_label("Search").press_sequentially("pixel")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_hostile_names_run_no_script(visit: Visit, bea: User, device: Device) -> None:
+    device.owner.name = HOSTILE
+    device.owner.save()
+    device.set_nickname(HOSTILE[:64])
+    device.model = device.manufacturer = device.operating_system = HOSTILE[:64]
+    device.save()
+    deactivate_device(actor=staff_actor(bea), device_id=str(device.pk), reason=HOSTILE)
+    event = AuditEvent.objects.get()
+    visit.sign_in_as(bea)
+    dialogs: list[str] = []
+    visit.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    for path in (
+        "/",
+        "/devices",
+        f"/devices/{device.pk}",
+        f"/devices/{device.pk}/activate",
+        "/audit",
+        f"/audit/{event.pk}",
+    ):
+        page = visit.go(path)
+        assert HOSTILE[:40] in page.inner_text("main"), path
+        assert page.evaluate("window.pwned") is None, path
+    assert (dialogs, visit.complaints) == ([], [])
+
+
+def test_the_browser_refuses_inline_script(visit: Visit, bea: User) -> None:
+    """The net below the net: if a page ever carried a script of somebody else's, the policy would stop it."""
+    visit.sign_in_as(bea)
+    page = visit.go("/account")
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.pwned = 1'}))")
+    assert page.evaluate("window.pwned") is None
+    assert len(visit.complaints) == 1
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds in light and in dark, and whether a phone would have to scroll sideways."""
+    found: list[str] = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for rule in Axe().run(page).response["violations"]:
+            found += [f"{page.url} {scheme} {rule['id']}: {node['html']}" for node in rule["nodes"]]
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"{page.url}: scrolls sideways on a phone")
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("role", "paths"),
+    [
+        (None, ["/sign-in", "/nothing"]),
+        (
+            Role.SECURITY_OFFICER,
+            ["/", "/devices", "/devices?q=nothing", "{device}", "{blocked}", "{device}/activate"],
+        ),
+        (Role.OPERATOR, ["{device}/deactivate", "{device}/block", "/account", "/docs"]),
+        (Role.AUDITOR, ["/audit", "/audit?event=nonsense", "{event}", "/outbox"]),
+        (Role.ADMINISTRATOR, ["/", "/devices"]),
+    ],
+)
+def test_every_page_is_accessible_and_fits_a_phone(
+    visit: Visit, bea: User, device: Device, role: str | None, paths: list[str]
+) -> None:
+    blocked = make_device(device.owner, nickname="W" * 64, model="M" * 64)
+    block_device(actor=staff_actor(bea), device_id=str(blocked.pk), reason="R" * 500)
+    seal_now()
+    names = {
+        "device": f"/devices/{device.pk}",
+        "blocked": f"/devices/{blocked.pk}",
+        "event": f"/audit/{AuditEvent.objects.get().pk}",
+    }
+    if role:
+        visit.sign_in_as(make_staff(bea.bank, role))
+    found = [finding for path in paths for finding in violations(visit.go(path.format(**names)))]
+    assert found == []
+    # A page that is refused is a line in the console; a policy that was broken would be another.
+    assert [text for text in visit.complaints if not text.startswith("Failed to load resource")] == []
+
+
+def test_forms_that_say_no_are_accessible(visit: Visit, bea: User, device: Device) -> None:
+    enrol(bea)
+    page = visit.go("/sign-in")
+    page.get_by_label("User name").fill("bea.lund")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("The user name or the password is not right.")
+    found = violations(page)
+    type_password(visit)
+    page.get_by_role("textbox", name="Code").fill("000000")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("The code is not right")
+    found += violations(page)
+    visit.sign_in_as(bea)
+    visit.go(f"/devices/{device.pk}/block")
+    page.get_by_label("Reason").fill(" ")
+    page.get_by_role("button", name="Block").click()
+    expect(page.get_by_text("This is required.")).to_be_visible()
+    assert [*found, *violations(page)] == []
+
+
+@pytest.mark.parametrize("visit", [True, False], ids=["script", "no-script"], indirect=True)
+def test_the_menu_opens_on_a_phone(visit: Visit, bea: User) -> None:
+    visit.sign_in_as(bea)
+    visit.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page = visit.go("/")
+    link = page.get_by_role("link", name="Audit", exact=True)
+    expect(link).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    link.click()
+    expect(page.get_by_role("heading", name="Audit")).to_be_visible()
+
+
+def test_dark_stays_dark(visit: Visit, bea: User) -> None:
+    visit.sign_in_as(bea)
+    page = visit.go("/docs")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Dark").click()
+    page.wait_for_url("**/docs")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dark != light
+    visit.go("/account")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
