@@ -42,7 +42,11 @@ def _capability(actor: Actor, capability: Capability) -> Verdict:
     if actor.is_bank or actor.can(capability):
         return YES
     return Verdict(
-        Forbidden(f"This needs the right “{capability.label.lower()}”.", code="capability-missing"),
+        Forbidden(
+            f"This needs the right “{capability.label.lower()}”.",
+            code="capability-missing",
+            capability=capability.value,
+        ),
         tuple(who_can(capability)),
     )
 

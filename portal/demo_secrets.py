@@ -29,7 +29,7 @@ def demo_secrets(var: Path, names: Sequence[str]) -> dict[str, str]:
         return {name: found[name] for name in names}
     made = {name: found.get(name) or new_secret(name) for name in names}
     try:
-        var.mkdir(parents=True, exist_ok=True)
+        var.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = var / f"demo-secrets.{os.getpid()}.{secrets.token_hex(4)}"
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(made, file, indent=1)

@@ -88,9 +88,10 @@ def _socket() -> Path:
 
 
 VALKEY_SOCKET = _socket()
-BROKER_URL = env.secret("PORTAL_BROKER_URL") or f"redis+socket://{VALKEY_SOCKET}?virtual_host=0"
-CACHE_URL = env.secret("PORTAL_CACHE_URL") or f"unix://{VALKEY_SOCKET}?db=1"
-EMBEDDED_VALKEY = not env.text("PORTAL_BROKER_URL") or not env.text("PORTAL_CACHE_URL")
+_broker, _cache = env.secret("PORTAL_BROKER_URL"), env.secret("PORTAL_CACHE_URL")
+BROKER_URL = _broker or f"redis+socket://{VALKEY_SOCKET}?virtual_host=0"
+CACHE_URL = _cache or f"unix://{VALKEY_SOCKET}?db=1"
+EMBEDDED_VALKEY = not (_broker and _cache)
 CACHES = {
     "default": {
         "BACKEND": "portal.valkey.ValkeyCache",

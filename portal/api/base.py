@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from django.db import Error as DatabaseProblem
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from rest_framework.views import APIView
@@ -178,7 +179,7 @@ class DialectView(APIView):
             return None
         try:
             return self.about(self.actor)
-        except DomainError:
+        except (DomainError, DatabaseProblem):
             return None
 
 

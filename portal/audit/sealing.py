@@ -82,30 +82,31 @@ def _time_of(event_id: UUID) -> datetime:
 
 
 def _seal(events: QuerySet[AuditEvent]) -> int:
-    total = 0
+    total, waiting = 0, events
     _publish()
-    while events.exists():  # looked at before anything is locked
-        sealed = _seal_batch(events)
+    while waiting.exists():  # looked at before anything is locked
+        sealed = _seal_batch(waiting)
         _publish()
-        total += sealed
-        if sealed < BATCH:
+        total += len(sealed)
+        if len(sealed) < BATCH:
             break
+        waiting = events.filter(id__gt=sealed[-1])  # not over what was just sealed again
     return total
 
 
-def _seal_batch(events: QuerySet[AuditEvent]) -> int:
-    """Seal up to BATCH events in one transaction. 0 where another process is at it."""
+def _seal_batch(events: QuerySet[AuditEvent]) -> list[UUID]:
+    """Seal up to BATCH events in one transaction; returns their ids. None where another process is at it."""
     Sealer.objects.get_or_create(pk=1)
     with _outlasting_power_cuts(), transaction.atomic(durable=True):
         if not Sealer.objects.select_for_update(skip_locked=True).filter(pk=1):
-            return 0
+            return []
         rows = list(encoding.rows_of(events.order_by("id"))[:BATCH])
         if rows:
             head = AuditCheckpoint.objects.order_by("-size").first()
             tree = _tree_at(head)
             AuditLeaf.objects.bulk_create([_grow(tree, row) for row in rows])
             _sign(tree, head)
-        return len(rows)
+        return [UUID(row[0]) for row in rows]
 
 
 @contextmanager

@@ -33,11 +33,11 @@ def run(options: Mapping[str, object]) -> Iterator[str]:
     rows = int(str(options["rows"]))
     with _own_database():
         sample = min(rows, SAMPLE)
-        yield _line("written", sample, _timed(lambda: _write(sample)))
-        yield _line("loaded", rows - sample, _timed(lambda: _load(rows - sample)))
-        yield _line("sealed", rows, _timed(sealing.seal_all))
+        yield _timed("written", sample, lambda: _write(sample))
+        yield _timed("loaded", rows - sample, lambda: _load(rows - sample))
+        yield _timed("sealed", rows, sealing.seal_all)
         memory = _peak_megabytes()
-        yield _line("verified", rows, _timed(_verify))
+        yield _timed("verified", rows, _verify)
         yield f"memory: {memory} MB before verification, {_peak_megabytes()} MB at most"
 
 
@@ -61,14 +61,11 @@ def _verify() -> None:
         raise AssertionError(problem)
 
 
-def _timed(step: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _timed(what: str, rows: int, step: Callable[[], object]) -> str:
+    wall, processor = time.perf_counter(), time.process_time()
     step()
-    return time.perf_counter() - start
-
-
-def _line(what: str, rows: int, seconds: float) -> str:
-    return f"{what}: {rows} events in {seconds:.1f} s, {rows / max(seconds, 1e-9):.0f} a second"
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    return f"{what}: {rows} events in {wall:.1f} s ({processor:.1f} s of processor time)"
 
 
 def _peak_megabytes() -> int:

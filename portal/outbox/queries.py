@@ -46,7 +46,7 @@ def sink_messages_visible_to(actor: Actor, *, cursor: str | None = None) -> Page
     if not settings.DEMO:
         raise NotFound("The sink exists in the demo only.")
     if not actor.can("outbox.read"):
-        raise Forbidden("Your role does not read the outbox.")
+        raise Forbidden("Your role does not read the outbox.", code="capability-missing", capability="outbox.read")
     rows = Message.objects.filter(sink__isnull=False).select_related("sink")
     if actor.bank_id is not None:
         rows = rows.filter(bank_id=actor.bank_id)

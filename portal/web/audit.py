@@ -1,5 +1,6 @@
 """The audit browser: who did what, when and why. Reading it needs the right `audit.read`."""
 
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -16,14 +17,16 @@ from portal.web.events import event_row, parts_of
 from portal.web.paging import list_template, pager
 from portal.web.seals import seal_of, seal_state
 
+PAGE_SIZE: Final = 25
+
 
 @require_safe
 @signed_in
 def event_list(request: StaffRequest) -> HttpResponse:
-    """The bank's events, newest first, 50 a page."""
+    """The bank's events, newest first, 25 a page."""
     form = AuditSearchForm(request.GET)
     events = events_visible_to(request.actor)
-    page = page_of(matching(events, form.wanted(request.actor)), request.GET.get("cursor"))
+    page = page_of(matching(events, form.wanted(request.actor)), request.GET.get("cursor"), size=PAGE_SIZE)
     context = {
         "form": form,
         "filtered": any(form.cleaned_data.values()) or bool(form.errors),

@@ -37,6 +37,14 @@ MENU: Final = (
     Entry("Account", "circle-user", "web:account"),
 )
 
+# Where a menu entry stands for more than its own page: how the names of the others begin.
+SECTIONS: Final = {
+    "devices:list": ("devices:",),
+    "audit:list": ("audit:",),
+    "admin:index": ("admin:",),
+    "web:account": ("web:account", "web:api-token"),
+}
+
 
 def shell(request: HttpRequest) -> dict[str, object]:
     """The context processor. Asks the database only for somebody who is signed in."""
@@ -56,12 +64,9 @@ def _menu(request: HttpRequest, person: User) -> list[dict[str, object]]:
             "label": entry.label,
             "icon": entry.icon,
             "url": reverse(entry.route),
-            "current": here == entry.route or (entry.route in _SECTIONS and here.startswith(_SECTIONS[entry.route])),
+            "current": here.startswith(SECTIONS.get(entry.route, (entry.route,))),
         }
         for entry in MENU
         if (not entry.capabilities or entry.capabilities & person.capabilities)
         and (settings.DEMO or not entry.demo_only)
     ]
-
-
-_SECTIONS: Final = {"devices:list": "devices:", "audit:list": "audit:", "admin:index": "admin:"}

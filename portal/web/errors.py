@@ -1,12 +1,12 @@
 """Pages that say no. They need no database, no session and no menu, so they also come when those are the trouble."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
+from portal.accounts.roles import who_can
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core.errors import DomainError, RateLimited
@@ -50,16 +50,15 @@ def refused(request: HttpRequest, error: DomainError) -> HttpResponse:
     """The page for an operation's refusal: its sentence, and who could grant it."""
     status = status_of(error)
     message = NOT_FOUND if status == 404 else error.message
-    response = error_page(request, status, message=message, hint=_who_can(error.details.get("roles")))
+    response = error_page(request, status, message=message, hint=_who_can(error.details.get("capability")))
     if isinstance(error, RateLimited):
         response["Retry-After"] = str(error.retry_after)
     return response
 
 
-def _who_can(roles: object) -> str:
-    if not isinstance(roles, Iterable):
-        return ""
-    names = ", ".join(str(role).lower() for role in roles)
+def _who_can(capability: object) -> str:
+    """Who has the right that is missing; "" where it was not about a right."""
+    names = ", ".join(who_can(str(capability))).lower() if capability else ""
     return f"Roles that have it: {names}. An administrator gives out roles." if names else ""
 
 

@@ -38,7 +38,13 @@ def parts_of(event: AuditEvent) -> Parts:
     except ValueError:
         data = {}
     details = {**_named(data.get("details")), **_named(data.get("claims"))}
-    return Parts(_named(data.get("before")) or None, _named(data.get("after")) or None, details)
+    return Parts(_status_first(data.get("before")), _status_first(data.get("after")), details)
+
+
+def _status_first(value: object) -> dict[str, object] | None:
+    """The stored values with the one that people look for in front."""
+    named = _named(value)
+    return {name: named[name] for name in sorted(named, key=lambda name: name != "status")} or None
 
 
 def _named(value: object) -> dict[str, object]:
@@ -59,6 +65,7 @@ def event_row(event: AuditEvent, actor: Actor) -> dict[str, object]:
         "channel": CHANNELS.get(event.channel, event.channel),
         "object_type": event.object_type,
         "object_label": event.object_label,
+        "about_actor": event.object_id == event.actor_id,
         "object_url": object_url(event.object_type, event.object_id, actor),
         "code": event.code,
         "reason": event.reason,

@@ -3,12 +3,13 @@
 
 const place = document.getElementById("swagger-ui");
 
-// Swagger's title stands outside of every landmark, and its groups are headings two levels below it.
+// Swagger's title stands outside of every landmark, and its groups are headings two levels below it: the page has a
+// first heading of its own, and the title becomes a second.
 function tidy() {
   const info = place.querySelector(".information-container");
   info.setAttribute("role", "region");
   info.setAttribute("aria-label", "About");
-  for (const heading of place.querySelectorAll(".opblock-tag")) heading.setAttribute("aria-level", "2");
+  info.querySelector(".title").setAttribute("aria-level", "2");
 }
 
 SwaggerUIBundle({

@@ -97,7 +97,7 @@ def test_a_run_that_was_killed_in_a_long_queue_goes_on_where_it_stopped(
     for _ in range(5):
         write_event()
         clock.shift(600)
-    assert sealing._seal_batch(sealing.unsealed()) == 2
+    assert len(sealing._seal_batch(sealing.unsealed())) == 2
     assert sealing.seal_now() == 3
 
 

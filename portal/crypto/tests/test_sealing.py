@@ -1,5 +1,7 @@
 """Sealed texts open in their own place, under a known key, untouched; in every other case they are broken."""
 
+from itertools import count
+
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from hypothesis import given, settings
@@ -85,6 +87,7 @@ def test_the_boundary_between_key_id_and_place_is_bound() -> None:
         7,
         SEALED.encode(),
     ],
+    ids=count(),  # the texts are new in each run, and their names must not be
 )
 def test_malformed_and_unknown_texts_are_broken(sealed: str) -> None:
     with pytest.raises(SealBroken) as caught:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device
@@ -41,7 +42,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 900}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
@@ -227,14 +229,15 @@ def test_the_browser_refuses_inline_script(visit: Visit, bea: User) -> None:
 def violations(page: Page) -> list[str]:
     """What axe-core finds in light and in dark, and whether a phone would have to scroll sideways."""
     found: list[str] = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
         for rule in Axe().run(page).response["violations"]:
             found += [f"{page.url} {scheme} {rule['id']}: {node['html']}" for node in rule["nodes"]]
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append(f"{page.url}: scrolls sideways on a phone")
-    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    page.set_viewport_size(DESKTOP)
     return found
 
 
@@ -294,7 +297,7 @@ def test_forms_that_say_no_are_accessible(visit: Visit, bea: User, device: Devic
 @pytest.mark.parametrize("visit", [True, False], ids=["script", "no-script"], indirect=True)
 def test_the_menu_opens_on_a_phone(visit: Visit, bea: User) -> None:
     visit.sign_in_as(bea)
-    visit.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    visit.page.set_viewport_size(PHONE)
     page = visit.go("/")
     link = page.get_by_role("link", name="Audit", exact=True)
     expect(link).to_be_hidden()

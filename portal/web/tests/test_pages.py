@@ -198,6 +198,6 @@ def test_the_lock_out_page_says_how_long() -> None:
 
 
 def test_a_missing_right_says_which_roles_have_it() -> None:
-    error = Forbidden("This needs a right.", roles=["Operator", "Security officer"])
+    error = Forbidden("This needs a right.", capability="devices.block")
     page = errors.refused(RequestFactory().get("/"), error).content.decode()
     assert "Roles that have it: operator, security officer." in page
