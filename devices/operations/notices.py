@@ -3,9 +3,9 @@
 from typing import Final
 
 from django.template.loader import render_to_string
-from portal.accounts.operations.people import contact_of
 
 from devices.models import Device
+from portal.accounts.operations.people import contact_of
 from portal.core import clock
 from portal.outbox import operations as outbox
 from portal.outbox.models import MessageKind

@@ -81,7 +81,7 @@ def set_push_handle(*, actor: Actor, device_id: str, platform: str, handle: str)
 
 def _owner(actor: Actor, customer_id: str | None) -> User:
     if actor.is_customer:
-        owner = User.objects.get(pk=actor.user_id)
+        owner = User.objects.visible_to(actor).get()
         if customer_id and customer_id not in {owner.public_id, owner.customer_number}:
             raise Forbidden("The customer named is not the token's.", code="identity-mismatch")
         return owner

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 
 def snapshot(device: Device) -> dict[str, object]:
-    return Device.objects.filter(pk=device.pk).values().get()
+    return dict(Device.objects.filter(pk=device.pk).values().get())
 
 
 def test_staff_deactivate_with_a_reason_and_its_sessions_end() -> None:

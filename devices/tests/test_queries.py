@@ -1,5 +1,7 @@
 """Reads that screens and answers share."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -180,7 +182,7 @@ def test_a_key_is_enrolled_by_signing() -> None:
     key = private_key("ada")
     numbers = key.public_key().public_numbers()
     signature = key.sign(b"challenge", ec.ECDSA(hashes.SHA256()))
-    values = {
+    values: dict[str, Any] = {
         "actor": Actor.system("test"),
         "public_key": f"{numbers.x:064x}{numbers.y:064x}",
         "challenge": b"challenge",

@@ -130,7 +130,7 @@ class _Run:
                 raise Tampered(f"the leaf at position {self.tree.size} is missing")
             self.tree.append(_checked_leaf(position, event_id, leaf_hash, row))
             if event_id < newest:  # one checkpoint takes its events in the order of their ids
-                raise Tampered(f"event {_spelled(event_id)} (position {position}) was reordered")
+                raise Tampered(f"{_named(event_id, position)} was reordered")
             newest = event_id
         span = f"positions {start} to {checkpoint.size - 1}, up to event {_spelled(newest)}"
         if self.tree.root().hex() != checkpoint.root:
@@ -151,9 +151,7 @@ class _Run:
             raise Tampered(f"the file's end was cut off: {self.report.file_behind} checkpoints are missing there")
         stray = _stray_leaf()
         if stray is not None:
-            raise Tampered(
-                f"event {_spelled(stray[1])} (position {stray[0]}) stands in the tree where no checkpoint covers it"
-            )
+            raise Tampered(f"{_named(*stray)} stands in the tree where no checkpoint covers it")
 
     def _check_unsealed(self) -> None:
         for row in _rows(unsealed().order_by("id")):
@@ -168,15 +166,16 @@ class _Run:
 
 def _checked_leaf(position: int, event_id: str, leaf_hash: str, row: encoding.Row | None) -> bytes:
     """The event's hash, from the event itself."""
-    name = f"event {_spelled(event_id)} (position {position})"
     if row is None:
-        raise Tampered(f"{name} is missing: it was removed after it was sealed")
+        raise Tampered(f"{_named(event_id, position)} is missing: it was removed after it was sealed")
     encoded, stored_mac = encoding.encode(row), row[-1]
     leaf = merkle.leaf_hash(encoding.leaf_data(encoded, stored_mac))
     if leaf.hex() != leaf_hash:
-        raise Tampered(f"{name} was edited after it was sealed: it does not match its leaf")
+        raise Tampered(f"{_named(event_id, position)} was edited after it was sealed: it does not match its leaf")
     if encoding.mac(encoded, row[-2]) != stored_mac:
-        raise Tampered(f"{name} was inserted or edited by hand before it was sealed: its MAC is not ours")
+        raise Tampered(
+            f"{_named(event_id, position)} was inserted or edited by hand before it was sealed: its MAC is not ours"
+        )
     return leaf
 
 
@@ -215,14 +214,18 @@ def _checkpoints(size: int) -> Iterator[AuditCheckpoint]:
         last = span[-1].size
 
 
-def _stray_leaf() -> tuple[int, str] | None:
+def _stray_leaf() -> tuple[str, int] | None:
     """A leaf outside the signed tree. Leaves first, then checkpoints: sealing adds both in one commit."""
-    leaves = AuditLeaf.objects.values_list("position", encoding.hex_of("event_id"))
+    leaves = AuditLeaf.objects.values_list(encoding.hex_of("event_id"), "position")
     last = leaves.order_by("-position").first()
     size = AuditCheckpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
-    if last is not None and last[0] >= size:
+    if last is not None and last[1] >= size:
         return leaves.filter(position__gte=size).order_by("position").first()
     return leaves.filter(position__lt=0).first()
+
+
+def _named(event_id: str, position: int) -> str:
+    return f"event {_spelled(event_id)} (position {position})"
 
 
 def _spelled(event_id: str) -> str:
