@@ -136,7 +136,7 @@ def unblock(actor: Actor, device: Device) -> Verdict:
         return activate(actor, device)
     if device.status == DeviceStatus.ACTIVE:
         return YES
-    if device.status == DeviceStatus.PENDING:
+    if device.activated_at is None:  # blocking and unblocking is no way round the bank's activation
         return Verdict(InvalidState("The bank has not activated this device yet.", code="device-status-not-valid"))
     return first_no(_held_by_bank(device), _state(device, DeviceStatus.ACTIVE))
 

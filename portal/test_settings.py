@@ -22,7 +22,7 @@ from portal.settings import DATABASES, SQLITE, VAR  # noqa: E402
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 TEST_DATABASE_URL = os.environ.get("PORTAL_TEST_DATABASE_URL", "")
 if TEST_DATABASE_URL:
-    DATABASES["default"] = read_database_url(TEST_DATABASE_URL)
+    DATABASES["default"] = dict(read_database_url(TEST_DATABASE_URL))
 else:
     DATABASES["default"] = {**SQLITE, "TEST": {"NAME": str(VAR / "test.sqlite3")}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -198,6 +198,17 @@ def test_a_customer_does_not_activate() -> None:
     assert device.status == DeviceStatus.PENDING
 
 
+def test_blocking_and_unblocking_is_no_way_round_the_banks_activation() -> None:
+    ada = make_customer(make_bank())
+    device = make_device(ada, DeviceStatus.PENDING)
+    block_device(actor=customer_actor(ada), device_id=str(device.pk))
+    with pytest.raises(InvalidState) as refusal:
+        unblock_device(actor=customer_actor(ada), device_id=str(device.pk))
+    assert refusal.value.code == "device-status-not-valid"
+    device.refresh_from_db()
+    assert device.status == DeviceStatus.BLOCKED
+
+
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.APPROVER, Role.AUDITOR, Role.ADMINISTRATOR])
 def test_a_colleague_without_the_right_changes_nothing(role: str) -> None:
     bank = make_bank()
