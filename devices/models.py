@@ -7,12 +7,12 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
-from devices.states import TRANSITIONS, DeviceStatus, HeldBy
+from devices.states import DeviceStatus, HeldBy, no_way
 from portal import vault
 from portal.accounts.models import Bank, User
 from portal.core import ids
 from portal.core.actor import Actor
-from portal.core.errors import InvalidState, NotFound
+from portal.core.errors import NotFound
 
 
 class Category(models.TextChoices):
@@ -269,12 +269,8 @@ class Device(models.Model):
     def move_to(self, status: DeviceStatus, *, held_by: HeldBy = HeldBy.NOBODY) -> DeviceStatus:
         """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""
         before = DeviceStatus(self.status)
-        if status not in TRANSITIONS[before]:
-            raise InvalidState(
-                f"A device that is {before.label.lower()} cannot become {status.label.lower()}.",
-                code="device-status-not-valid",
-                status=before.value,
-            )
+        if refusal := no_way(before, status):
+            raise refusal
         self.status = status
         self.held_by = held_by
         return before

@@ -7,8 +7,8 @@ same whether or not there is such a device.
 
 from dataclasses import dataclass
 
-from devices.models import Category, Device
-from devices.states import TRANSITIONS, DeviceStatus, HeldBy
+from devices.models import Device
+from devices.states import DeviceStatus, HeldBy, no_way
 from portal.accounts.roles import Capability, who_can
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, DomainError, Forbidden, InvalidState
@@ -52,16 +52,7 @@ def _capability(actor: Actor, capability: Capability) -> Verdict:
 
 
 def _state(device: Device, status: DeviceStatus) -> Verdict:
-    if status in TRANSITIONS[device.status]:
-        return YES
-    before = DeviceStatus(device.status).label.lower()
-    return Verdict(
-        InvalidState(
-            f"A device that is {before} cannot become {status.label.lower()}.",
-            code="device-status-not-valid",
-            status=device.status,
-        )
-    )
+    return Verdict(no_way(DeviceStatus(device.status), status))
 
 
 def _held_by_bank(device: Device) -> Verdict:
@@ -195,10 +186,6 @@ def issue(actor: Actor) -> Verdict:
     if actor.is_bank or actor.is_system:
         return YES
     return Verdict(Forbidden("Only the bank issues devices.", code="cannot-issue"))
-
-
-def is_issued(device: Device) -> bool:
-    return device.category == Category.ISSUED
 
 
 def read(actor: Actor) -> Verdict:

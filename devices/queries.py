@@ -103,7 +103,7 @@ class OffsetPage:
         return -(-self.total // self.page_size)
 
 
-SORTS: Final = {"nickname": "nickname_key", "status": "status", "registered-at": "registered_at"}
+SORTS: Final = {"nickname": "nickname_key", "status": "status", "registered_at": "registered_at"}
 
 
 def owned_devices_page(
@@ -111,7 +111,7 @@ def owned_devices_page(
     *,
     customer_number: str | None = None,
     statuses: list[str] | None = None,
-    sort_by: str = "registered-at",
+    sort_by: str = "registered_at",
     descending: bool = False,
     page: int = 1,
     page_size: int = 10,

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 
 from django.db.models import TextChoices
 
+from portal.core.errors import InvalidState
+
 
 class DeviceStatus(TextChoices):
     PENDING = "PENDING", "Pending"  # registered or issued, not yet let in: staff activate it
     ACTIVE = "ACTIVE", "Active"  # may use banking services
-    INACTIVE = (
-        "INACTIVE",
-        "Inactive",
-    )  # switched off by its owner or by staff: either may switch it on, see policies
+    INACTIVE = "INACTIVE", "Inactive"  # switched off by its owner or by staff: see policies for who switches it on
     BLOCKED = "BLOCKED", "Blocked"  # blocked by its owner or by staff: see policies for who lifts it
     RETIRED = "RETIRED", "Retired"  # for good; nobody acts on it again
 
@@ -23,6 +22,17 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     DeviceStatus.BLOCKED: frozenset({DeviceStatus.ACTIVE, DeviceStatus.RETIRED}),
     DeviceStatus.RETIRED: frozenset(),
 }
+
+
+def no_way(before: DeviceStatus, after: DeviceStatus) -> InvalidState | None:
+    """Why a device cannot go from one state to another; None where `TRANSITIONS` lets it."""
+    if after in TRANSITIONS[before]:
+        return None
+    return InvalidState(
+        f"A device that is {before.label.lower()} cannot become {after.label.lower()}.",
+        code="device-status-not-valid",
+        status=before.value,
+    )
 
 
 class HeldBy(TextChoices):

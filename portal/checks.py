@@ -47,6 +47,12 @@ def _production_problems() -> Iterable[Problem]:
             "PORTAL_BASE_URL is not an https address.",
             "Example: PORTAL_BASE_URL=https://portal.bank.example",
         )
+    if any(network.prefixlen == 0 for network in settings.TRUSTED_PROXIES):
+        yield Problem(
+            "portal.E020",
+            "PORTAL_TRUSTED_PROXIES trusts everybody.",
+            "Name your proxies' own networks: whoever is trusted says where a call comes from",
+        )
     keys = [
         settings.INDEX_KEY,
         settings.AUDIT_KEY,

@@ -32,7 +32,7 @@ def _old() -> Iterator[tuple[str, QuerySet[Model]]]:
     yield "slots", JobSlot.objects.filter(claimed_at__lt=now - SLOTS_KEPT)
     yield "answers", StoredAnswer.objects.filter(created_at__lt=now - ANSWERS_KEPT)
     yield "workers", WorkerBeat.objects.filter(seen_at__lt=now - WORKERS_KEPT)
-    yield "sessions", PortalSession.objects.filter(expire_date__lt=now)
+    yield "sessions", PortalSession.objects.over()
     # A used refresh token is kept while it could come back: that is how a stolen one is noticed (RFC 9700 4.14).
     reused = now - timedelta(seconds=int(str(settings.OAUTH2_PROVIDER["REFRESH_TOKEN_EXPIRE_SECONDS"])))
     yield "refresh tokens", RefreshToken.objects.filter(revoked__lt=reused)

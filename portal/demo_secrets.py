@@ -1,18 +1,19 @@
 """The demo's own secrets: made once, kept in a file that only its owner can read."""
 
-import base64
 import json
 import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from portal.core import base64url
+
 
 def new_secret(name: str) -> str:
     """A fresh value for one secret setting."""
     if name == "PORTAL_SECRET_KEY":
         return secrets.token_urlsafe(48)  # no key but a text; Django asks for 50 characters
-    key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    key = base64url.encode(secrets.token_bytes(32))
     return f"k1:{key}" if name == "PORTAL_SEALING_KEYS" else key
 
 

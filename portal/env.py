@@ -1,16 +1,19 @@
 """Reads settings from the environment. A value that cannot be read is noted as a problem, never raised:
 the start-up checks then name every problem at once."""
 
-import base64
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from portal.core import base64url
+
 KEY_BYTES = 32
+_KEY_ID = re.compile("[a-z0-9-]{1,16}")  # as `portal.crypto.sealing.KeyRing` takes them
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Environment:
         if not text:
             return b""
         try:
-            key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            key = base64url.decode(text.rstrip("="))
         except ValueError:
             key = b""
         if len(key) == KEY_BYTES:
@@ -97,7 +100,7 @@ class Environment:
         ring: dict[str, bytes] = {}
         for part in text.split(",") if text else []:
             key_id, _, encoded = part.strip().partition(":")
-            if not key_id or not encoded or key_id in ring or not key_id.replace("-", "").isalnum():
+            if not _KEY_ID.fullmatch(key_id) or not encoded or key_id in ring:
                 self.problem(
                     "portal.E006",
                     f"{name} is not a list of id:key.",

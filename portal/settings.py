@@ -28,7 +28,6 @@ SECRET_NAMES = (
     "PORTAL_AUDIT_SIGNING_KEY",
 )
 SECRETS = {name: env.secret(name) for name in SECRET_NAMES}
-SECRETS_GIVEN = sorted(name for name, value in SECRETS.items() if value)
 if DEMO:
     SECRETS = {name: SECRETS[name] or value for name, value in demo_secrets(VAR, SECRET_NAMES).items()}
 # Django refuses an empty key while it loads; the start-up check says it in our words.

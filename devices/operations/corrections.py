@@ -23,8 +23,8 @@ def correct_device(*, actor: Actor, device_id: str, changes: Mapping[str, str], 
     changes: field of `CORRECTABLE` → new text, up to 64 characters. reason: 1 to 500 characters. Raises NotFound,
     Forbidden, InvalidInput, Conflict `nickname-not-unique`.
     """
-    device = Device.objects.visible_to(actor).for_change(device_id, actor.bank_id)
     policies.correct(actor).require()
+    device = Device.objects.visible_to(actor).for_change(device_id, actor.bank_id)
     reason = check_text("reason", reason, required=True)
     if set(changes) - set(CORRECTABLE):
         raise InvalidInput("Only descriptive data can be corrected.", code="not-correctable")

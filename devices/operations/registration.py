@@ -80,15 +80,17 @@ def set_push_handle(*, actor: Actor, device_id: str, platform: str, handle: str)
 
 
 def _owner(actor: Actor, customer_id: str | None) -> User:
+    """The owner-to-be, locked: one customer's registrations come one after the other, so that each sees the last."""
+    people = User.objects.visible_to(actor).select_for_update(no_key=True)
     if actor.is_customer:
-        owner = User.objects.visible_to(actor).get()
+        owner = people.get()
         if customer_id and customer_id not in {owner.public_id, owner.customer_number}:
             raise Forbidden("The customer named is not the token's.", code="identity-mismatch")
         return owner
     if not customer_id:
         raise InvalidInput.at("customer_id", "required", "Name the customer.")
     try:
-        owner = User.objects.visible_to(actor).named(customer_id)
+        owner = people.named(customer_id)
     except NotFound:
         raise Forbidden("This is not a customer of the bank.", code="identity-mismatch") from None
     if not owner.is_active:

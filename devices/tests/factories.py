@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from devices.models import Category, Device, DeviceKey, ExternalIdKind, Kind
+from devices.models import ISSUED_KINDS, Category, Device, DeviceKey, ExternalIdKind, Kind
 from devices.states import DeviceStatus, HeldBy
 from portal.accounts.models import AccessToken, Application, Bank, User, UserKind
 from portal.accounts.roles import Role
@@ -57,7 +57,7 @@ def make_device(owner: User, status: str = DeviceStatus.ACTIVE, **values: Any) -
     off = status in {DeviceStatus.INACTIVE, DeviceStatus.BLOCKED}
     kind = values.get("kind", Kind.MOBILE)
     defaults: dict[str, Any] = {
-        "category": Category.ISSUED if kind in {"payment-card", "smart-card", "otp-token"} else Category.OWNED,
+        "category": Category.ISSUED if kind in ISSUED_KINDS else Category.OWNED,
         "kind": kind,
         "held_by": HeldBy.BANK if off else HeldBy.NOBODY,
         "model": "IP-6S",

@@ -1,11 +1,8 @@
 """Two people at one device at one time."""
 
-import threading
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
-from django.db import connections
 from django.test import Client
 
 from devices.models import Device
@@ -25,35 +22,12 @@ from devices.tests.factories import (
 )
 from portal.audit.models import AuditEvent
 from portal.core.errors import Conflict
+from portal.tests.threads import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 THREADS = 16
 ROUNDS = 50
-
-
-def together[R](work: Callable[[int], R], threads: int = THREADS) -> list[R]:
-    """Run `work(0) … work(threads - 1)` at one moment; returns what each returned. An exception fails the test."""
-    barrier = threading.Barrier(threads)
-    results: list[R] = []
-    errors: list[BaseException] = []
-
-    def run(number: int) -> None:
-        try:
-            barrier.wait(30)
-            results.append(work(number))
-        except BaseException as error:  # noqa: BLE001  told to the test below
-            errors.append(error)
-        finally:
-            connections.close_all()
-
-    running = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    assert errors == []
-    return results
 
 
 def test_racing_activations_over_http_are_one_activation_and_one_event() -> None:
@@ -75,7 +49,7 @@ def test_racing_activations_over_http_are_one_activation_and_one_event() -> None
             )
             return answer.status_code, answer.json().get("newState", answer.content.decode())
 
-        assert Counter(together(activate)) == {(200, "ACTIVE"): THREADS}
+        assert Counter(race(THREADS, activate)) == {(200, "ACTIVE"): THREADS}
         assert AuditEvent.objects.filter(event="device.activated").count() == number + 1
     assert AuditEvent.objects.filter(event="device.deactivated").count() == ROUNDS
 
@@ -90,7 +64,7 @@ def test_racing_activation_and_deactivation_leave_one_story() -> None:
         return step(actor=actor, device_id=str(device.pk)).changed
 
     for _ in range(10):
-        together(switch)
+        assert set(race(THREADS, switch)) <= {True, False}
     events = list(AuditEvent.objects.order_by("at", "id").values_list("event", flat=True))
     assert events == [["device.deactivated", "device.activated"][position % 2] for position in range(len(events))]
     device.refresh_from_db()
@@ -104,7 +78,7 @@ def test_racing_registrations_of_one_device_make_one_row() -> None:
         facts = DeviceFacts(external_id="990000862471854", nickname="My Phone")
         return register_device(actor=customer_actor(ada), facts=facts).created
 
-    assert Counter(together(register)) == {True: 1, False: THREADS - 1}
+    assert Counter(race(THREADS, register)) == {True: 1, False: THREADS - 1}
     assert Device.objects.count() == AuditEvent.objects.count() == 1
 
 
@@ -120,5 +94,5 @@ def test_racing_registrations_by_different_people_have_one_winner() -> None:
             return refusal.code
         return "registered"
 
-    assert Counter(together(register)) == {"registered": 1, "device-not-unique": THREADS - 1}
+    assert Counter(race(THREADS, register)) == {"registered": 1, "device-not-unique": THREADS - 1}
     assert Device.objects.count() == 1

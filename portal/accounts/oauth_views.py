@@ -18,6 +18,7 @@ from portal.accounts.scopes import DESCRIPTIONS, STAFF_SCOPES, scopes_of
 from portal.accounts.tokens import find_token, reason_dead
 from portal.accounts.validator import CALL, GRANTS, PortalOAuth2Validator, TokenCall
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core.actor import Channel
 from portal.requests import client_ip, request_id
 
@@ -59,7 +60,7 @@ def _token_answer(call: TokenCall, body: dict[str, object], status: int) -> Json
         return answer(body)
     error = str(body["error"])
     if call.client is not None and not call.refused:
-        audit.refuse(call.acting(call.client), "token.refused", code=error.replace("_", "-"))
+        audit.refuse(call.acting(call.client), Event.TOKEN_REFUSED, code=error.replace("_", "-"))
     return refusal(error, _DESCRIPTIONS.get(error, "The request is not valid."), status)
 
 

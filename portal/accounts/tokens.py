@@ -1,12 +1,9 @@
-"""Looking at tokens: which one a caller sent, whether it still opens anything, and for whom it speaks."""
+"""Looking at tokens: which one a caller sent, and whether it still opens anything."""
 
 import hashlib
 
-from portal.accounts.actors import actor_from_token
 from portal.accounts.models import AccessToken, RefreshToken
 from portal.core import clock
-
-__all__ = ["actor_from_token", "find_refresh_token", "find_token", "reason_dead", "token_checksum"]
 
 
 def token_checksum(raw: str) -> str:

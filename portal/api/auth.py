@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest
 
-from devices.operations.sessions import note_activity
+from devices.operations.activity import note_activity
 from portal import ratelimit, vault
+from portal.accounts.actors import actor_from_token
 from portal.accounts.models import AccessToken, Application
 from portal.accounts.policies import ip_allowed
-from portal.accounts.tokens import actor_from_token, find_token, reason_dead
+from portal.accounts.tokens import find_token, reason_dead
 from portal.api.dialect import Dialect
 from portal.core.actor import Actor, Channel
 from portal.core.errors import Forbidden, Unauthenticated

@@ -19,10 +19,7 @@ class Channel(StrEnum):
     PORTAL = "portal"
     ADMIN = "admin"
     ASSECO = "asseco"
-    HYPHEN = "hyphen"
-    SPID = "spid"
     ADIBA = "adiba"
-    PEERE = "peere"
     OAUTH = "oauth"
     COMMAND = "command"
     TASK = "task"
@@ -85,9 +82,6 @@ class Actor:
     def can(self, capability: str) -> bool:
         """Whether a member of staff has this capability. The system has all, nobody else has any."""
         return self.is_system or capability in self.capabilities
-
-    def has_scope(self, scope: str) -> bool:
-        return scope in self.scopes
 
     def claiming(self, **claims: str) -> Self:
         """The same actor with claims noted for the log."""

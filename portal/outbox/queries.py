@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Count, Min
 
 from portal import jobs, vault
+from portal.audit.sealing import unsealed_window
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, NotFound
@@ -104,8 +105,6 @@ def outbox_health() -> list[QueueHealth]:
 
 def audit_health() -> QueueHealth:
     """Audit events that no signed checkpoint covers yet."""
-    from portal.audit.sealing import unsealed_window  # a sibling: known here only while it is asked
-
     count, age = unsealed_window()
     late = age is not None and age >= AUDIT_LIMIT
     return QueueHealth("audit", count, age, not late, "events wait for their checkpoint" if late else "")

@@ -81,7 +81,8 @@ def test_refresh_tokens_go_when_nobody_could_use_them_any_more(customer: User) -
 
 def test_sessions_answers_slots_and_workers_go_when_their_time_is_over() -> None:
     for name, age in [("new", timedelta(hours=-1)), ("old", timedelta(hours=1))]:
-        PortalSession.objects.create(session_key=name, session_data="", expire_date=MOMENT - age)
+        with time_machine.travel(MOMENT, tick=False):
+            PortalSession.objects.create(session_key=name, session_data="", expire_date=MOMENT - age)
         StoredAnswer.objects.create(scope=name, body_digest="", created_at=MOMENT - DAY - age)
         WorkerBeat.objects.create(worker=name, seen_at=MOMENT - 7 * DAY - age)
         with time_machine.travel(MOMENT - DAY - age, tick=False):
@@ -98,6 +99,14 @@ def test_sessions_answers_slots_and_workers_go_when_their_time_is_over() -> None
     assert PortalSession.objects.get().pk == StoredAnswer.objects.get().pk == WorkerBeat.objects.get().pk == "new"
     assert JobSlot.objects.get().task == "new"
     assert sum(clean_at(MOMENT).values()) == 0
+
+
+def test_a_session_that_nobody_used_for_half_an_hour_goes() -> None:
+    for name, minutes in [("used", 29), ("idle", 30)]:
+        with time_machine.travel(MOMENT - timedelta(minutes=minutes), tick=False):
+            PortalSession.objects.create(session_key=name, session_data="", expire_date=MOMENT + DAY)
+    assert clean_at(MOMENT)["sessions"] == 1
+    assert PortalSession.objects.get().pk == "used"
 
 
 def test_one_run_deletes_a_bounded_number_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

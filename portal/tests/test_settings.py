@@ -63,6 +63,7 @@ def test_production_starts_with_everything_set(tmp_path: Path) -> None:
         ({**PRODUCTION, "PORTAL_DATABASE_URL": "mysql://x/y"}, "portal.E007"),
         ({**PRODUCTION, "PORTAL_ALLOWED_HOSTS": "*"}, "portal.E017"),
         ({**PRODUCTION, "PORTAL_BASE_URL": "http://portal.bank.example"}, "portal.E018"),
+        ({**PRODUCTION, "PORTAL_TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "portal.E020"),
         ({"PORTAL_DATABASE_URL": "postgresql://u:p@db/portal"}, "portal.E021"),
         ({"PORTAL_BIND": "192.0.2.1"}, "portal.E022"),
         ({"PORTAL_TRUSTED_PROXIES": "10.0.0.0/8"}, "portal.E023"),
@@ -115,3 +116,19 @@ def test_a_key_ring_keeps_its_order() -> None:
     keys = ",".join(f"k{number}:{new_secret('PORTAL_INDEX_KEY')}" for number in (2, 1))
     assert list(environment.keys("X", keys)) == ["k2", "k1"]
     assert environment.problems == []
+
+
+@pytest.mark.parametrize("key_id", ["", "K1", "k_1", "schlüssel", "a-name-of-17-long"])
+def test_a_key_id_that_no_key_ring_takes_is_a_problem_at_the_start(key_id: str) -> None:
+    environment = Environment({})
+    assert environment.keys("X", f"{key_id}:{new_secret('PORTAL_INDEX_KEY')}") == {}
+    assert [problem.id for problem in environment.problems] == ["portal.E006"]
+
+
+def test_a_key_has_one_spelling_but_for_its_padding() -> None:
+    environment = Environment({})
+    key = new_secret("PORTAL_INDEX_KEY")
+    assert environment.key("X", f"{key}=") == environment.key("X", key) != b""
+    assert environment.problems == []
+    assert environment.key("X", f"{key[:9]}!{key[9:]}") == b""
+    assert [problem.id for problem in environment.problems] == ["portal.E005"]

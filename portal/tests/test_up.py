@@ -71,12 +71,17 @@ class Portal:
         return "The portal is ready" in self.log.read_text()
 
     def get(self, path: str, host: str = "127.0.0.1") -> int:
+        return self.read(path, host)[0]
+
+    def read(self, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
+        """Status and body; 0 where nobody answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", path, headers={"Host": host})
-            return connection.getresponse().status
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
         except OSError:
-            return 0
+            return 0, ""
         finally:
             connection.close()
 
@@ -156,6 +161,14 @@ def test_it_starts_answers_and_stops_without_a_trace(portal: Portal) -> None:
     assert portal.process.returncode == 0
     assert portal.processes() == []
     assert "Traceback" not in portal.log.read_text()
+
+
+@pytest.mark.slow
+def test_metrics_add_up_what_all_web_processes_counted(portal: Portal) -> None:
+    told = [portal.read("/metrics")[1] for _ in range(12)]
+    line = 'portal_requests_total{method="GET",route="metrics",status="200"} '
+    counts = [float(text.partition(line)[2].partition("\n")[0] or 0) for text in told]
+    assert counts == [float(number) for number in range(12)]  # each is counted after it was answered
 
 
 @pytest.mark.slow

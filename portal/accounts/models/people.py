@@ -74,7 +74,7 @@ class User(AbstractBaseUser):
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     kind = models.CharField(max_length=10, choices=UserKind)
     bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="users")
-    username = models.CharField(max_length=64, unique=True, null=True, blank=True)  # noqa: DJ001  customers have none
+    username = models.CharField(max_length=64, unique=True, null=True, blank=True)  # customers have none
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=20, choices=Role, blank=True)
     customer_number = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  staff have none

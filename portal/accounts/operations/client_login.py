@@ -9,6 +9,7 @@ from portal.accounts import policies
 from portal.accounts.hashers import ClientSecretHasher
 from portal.accounts.models import Application
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core.actor import Actor, Channel
 from portal.core.errors import RateLimited, VerificationFailed
 
@@ -39,7 +40,7 @@ def authenticate_client(*, credentials: Credentials | None, ip: str, request_id:
     _count_failure(actor, client)
     audit.refuse(
         actor,
-        "token.refused",
+        Event.TOKEN_REFUSED,
         code=code,
         object_type="" if client is None else "application",
         object_id="" if client is None else str(client.pk),
@@ -80,5 +81,5 @@ def _count_failure(actor: Actor, client: Application | None) -> None:
     try:
         ratelimit.hit("oauth.client", key, limit=FAILURES_PER_MINUTE, window=60)
     except RateLimited:
-        audit.refuse_limited(actor, "token.refused", code="rate-limited")
+        audit.refuse_limited(actor, Event.TOKEN_REFUSED, code="rate-limited")
         raise

@@ -13,6 +13,7 @@ from portal.accounts.models import Application, ApplicationKind, Bank
 from portal.accounts.roles import Capability
 from portal.accounts.scopes import DIALECTS, SCOPES_BY_KIND
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core.actor import Actor
 from portal.core.errors import FieldProblem, InvalidInput
 from portal.crypto.codes import new_token
@@ -64,7 +65,7 @@ def create_application(
         application.app_secret_digest = app_secret_digest(application, app_secret)
     application.save(force_insert=True)
     after = {"kind": kind, "dialects": application.dialects, "scopes": application.allowed_scopes, "ips": networks}
-    audit.record(actor, "client.created", application, after=after)
+    audit.record(actor, Event.CLIENT_CREATED, application, after=after)
     return Created(application, secret, app_secret)
 
 

@@ -13,6 +13,7 @@ from portal.accounts import policies
 from portal.accounts.models import BackupCode, TotpAuthenticator, User
 from portal.accounts.operations import second_factor
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core.actor import Actor
 from portal.core.errors import Conflict
 from portal.crypto.codes import new_backup_code
@@ -86,14 +87,14 @@ def renew_backup_codes(*, actor: Actor, user: User) -> list[str]:
     policies.require_self(actor, user.pk)
     second_factor.lock_authenticator(user, confirmed=True)
     codes = _new_backup_codes(user)
-    audit.record(actor, "backup-codes.renewed", user, details={"codes": len(codes)})
+    audit.record(actor, Event.BACKUP_CODES_RENEWED, user, details={"codes": len(codes)})
     return codes
 
 
 def _confirm(actor: Actor, user: User) -> list[str]:
     TotpAuthenticator.objects.filter(user=user).update(confirmed=True)
     codes = _new_backup_codes(user)
-    audit.record(actor, "second-factor.enrolled", user, details={"backup_codes": len(codes)})
+    audit.record(actor, Event.SECOND_FACTOR_ENROLLED, user, details={"backup_codes": len(codes)})
     return codes
 
 

@@ -14,6 +14,7 @@ from portal.accounts import policies
 from portal.accounts.models import Bank, User, UserKind
 from portal.accounts.roles import Capability, Role
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from portal.races import retried_on_conflict
@@ -42,7 +43,7 @@ def create_bank(*, actor: Actor, code: str, name: str) -> Bank:
     if Bank.objects.filter(code=code).exists():
         raise Conflict("There is a bank with this code.", code="bank-code-taken")
     bank = Bank.objects.create(code=code, name=_text("name", name, 120))
-    audit.record(actor, "bank.created", bank, after={"code": code})
+    audit.record(actor, Event.BANK_CREATED, bank, after={"code": code})
     return bank
 
 
@@ -67,7 +68,7 @@ def _save_staff(actor: Actor, user: User) -> User:
     if User.objects.filter(username=user.username).exists():
         raise Conflict("There is somebody with this user name.", code="username-taken")
     user.save(force_insert=True)
-    audit.record(actor, "staff.created", user, after={"username": user.username, "role": user.role})
+    audit.record(actor, Event.STAFF_CREATED, user, after={"username": user.username, "role": user.role})
     return user
 
 
@@ -87,7 +88,7 @@ def create_customer(
     user.set_unusable_password()
     _assign(user, values)
     user.save(force_insert=True)
-    audit.record(actor, "customer.created", user)
+    audit.record(actor, Event.CUSTOMER_CREATED, user)
     return user
 
 
@@ -98,12 +99,12 @@ def correct_customer(*, actor: Actor, user_id: UUID, changes: Mapping[str, str],
     What is already so is left alone; where nothing differs, nothing is written. The log names contact data by a
     hint only. Raises NotFound, Forbidden, InvalidInput (a field, the reason), Conflict (`customer-number-taken`).
     """
+    policies.require_capability(actor, Capability.DEVICES_CORRECT)
+    policies.require_reason(reason)
     people = User.objects.visible_to(actor).customers().select_for_update(of=("self",))
     user = people.filter(pk=user_id).first()
     if user is None:
         raise NotFound("There is no such customer.")
-    policies.require_capability(actor, Capability.DEVICES_CORRECT)
-    policies.require_reason(reason)
     current = _current(user)
     wanted = {field: value for field, value in _checked(changes).items() if value != current[field]}
     if not wanted:
@@ -113,7 +114,7 @@ def correct_customer(*, actor: Actor, user_id: UUID, changes: Mapping[str, str],
     _assign(user, wanted)
     user.save(update_fields=[_column(field) for field in wanted])
     before, after = _hints({field: current[field] for field in wanted}), _hints(wanted)
-    audit.record(actor, "customer.corrected", user, before=before, after=after, reason=reason)
+    audit.record(actor, Event.CUSTOMER_CORRECTED, user, before=before, after=after, reason=reason)
     return user
 
 

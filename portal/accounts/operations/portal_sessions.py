@@ -7,6 +7,7 @@ from django.db import transaction
 
 from portal.accounts.models import PortalSession, User, session_digest
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 
@@ -62,4 +63,4 @@ def sign_out(*, actor: Actor, current_key: str | None) -> None:
 
 def _record(actor: Actor, *, ended: int, why: str) -> None:
     user = None if actor.user_id is None else User.objects.filter(pk=actor.user_id).first()
-    audit.record(actor, "session.ended", user, details={"ended": ended, "how": why})
+    audit.record(actor, Event.SESSION_ENDED, user, details={"ended": ended, "how": why})

@@ -9,11 +9,13 @@ from datetime import timedelta
 from django.db import transaction
 from oauth2_provider.models import refresh_token_expire_timedelta, set_token_value
 
+from portal.accounts.actors import actor_from_token
 from portal.accounts.models import AccessToken, Application, RefreshToken
 from portal.accounts.operations.tokens import lock_device, lock_family, record_issue, store_refresh_token
 from portal.accounts.scopes import scopes_of
-from portal.accounts.tokens import actor_from_token, find_refresh_token, reason_bearer_dead
+from portal.accounts.tokens import find_refresh_token, reason_bearer_dead
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import VerificationFailed
@@ -27,7 +29,7 @@ def check_refresh_token(*, actor: Actor, application: Application, raw: str) -> 
     """
     found = find_refresh_token(raw)
     if found is None or found.application_id != application.pk:
-        audit.refuse(actor, "token.refused", code="refresh-token-unknown")
+        audit.refuse(actor, Event.TOKEN_REFUSED, code="refresh-token-unknown")
         raise VerificationFailed(code="refresh-token-unknown")
     with transaction.atomic(durable=True):
         held, token, code = _judge(actor, found)
@@ -76,7 +78,7 @@ def _judge(actor: Actor, refresh: RefreshToken) -> tuple[RefreshToken, AccessTok
         family = RefreshToken.objects.filter(token_family=held.token_family)
         ended = family.revoke() if held.revoked is not None else 0
         bearer = actor if token is None else _bearer(actor, token)
-        audit.record_refusal(bearer, "token.refused", held, code=code, details={"ended": ended})
+        audit.record_refusal(bearer, Event.TOKEN_REFUSED, held, code=code, details={"ended": ended})
     return held, token, code
 
 

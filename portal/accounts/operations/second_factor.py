@@ -18,6 +18,7 @@ from portal import vault
 from portal.accounts import policies
 from portal.accounts.models import BackupCode, TotpAuthenticator, User
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import InvalidState, RateLimited, VerificationFailed
@@ -102,14 +103,14 @@ def count_failure(actor: Actor, user: User, authenticator: TotpAuthenticator) ->
         throttling_failure_count=failures, throttling_failure_timestamp=clock.now()
     )
     details = {"failures": failures}
-    audit.record_refusal(actor, "second-factor.refused", user, code="second-factor-wrong", details=details)
+    audit.record_refusal(actor, Event.SECOND_FACTOR_REFUSED, user, code="second-factor-wrong", details=details)
 
 
 def refused(actor: Actor, wait: int) -> VerificationFailed | RateLimited:
     """The error for a code that was not taken. A try during the wait is written once a minute."""
     if not wait:
         return VerificationFailed("The code is not right, or was used before.", code="second-factor-wrong")
-    audit.refuse_limited(actor, "second-factor.refused", code="second-factor-throttled")
+    audit.refuse_limited(actor, Event.SECOND_FACTOR_REFUSED, code="second-factor-throttled")
     return RateLimited("Too many wrong codes. Wait a moment.", code="second-factor-throttled", retry_after=wait)
 
 
@@ -137,9 +138,9 @@ def _use_backup_code(authenticator: TotpAuthenticator, code: str) -> bool:
 
 def _accept(actor: Actor, user: User, kind: Factor, signing_in: bool) -> None:
     if kind is Factor.BACKUP:
-        audit.record(actor, "backup-code.used", user)
+        audit.record(actor, Event.BACKUP_CODE_USED, user)
     if signing_in:
-        audit.record(actor, "sign-in.succeeded", user, details={"second_factor": kind.value})
+        audit.record(actor, Event.SIGN_IN_SUCCEEDED, user, details={"second_factor": kind.value})
 
 
 def _matching_step(authenticator: TotpAuthenticator, code: str) -> int | None:

@@ -10,6 +10,7 @@ from django.contrib.auth import authenticate
 
 from portal.accounts.models import User
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core.actor import Actor
 from portal.core.errors import Locked, VerificationFailed
 
@@ -53,11 +54,11 @@ def _write_down(actor: Actor, target: User | None, *, locked: bool) -> None:
     if target is not None:
         actor = replace(actor, label=target.name, bank_id=target.bank_id)
     if locked:
-        audit.refuse_limited(actor, "sign-in.refused", code="sign-in-locked")
+        audit.refuse_limited(actor, Event.SIGN_IN_REFUSED, code="sign-in-locked")
         return
     audit.refuse(
         actor,
-        "sign-in.refused",
+        Event.SIGN_IN_REFUSED,
         code="sign-in-wrong",
         object_type="" if target is None else "user",
         object_id="" if target is None else str(target.pk),

@@ -14,6 +14,7 @@ from portal.accounts.models import AccessToken, Application, ApplicationKind, Re
 from portal.accounts.scopes import SCOPES_BY_KIND, STAFF_SCOPES
 from portal.accounts.tokens import find_refresh_token, find_token
 from portal.audit import log as audit
+from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, InvalidInput, InvalidState, NotFound
@@ -115,7 +116,7 @@ def revoke_token(*, actor: Actor, application: Application, raw: str) -> bool:
         family = RefreshToken.objects.filter(token_family=refresh.token_family)
         renewable, ended = family.unused().exists(), family.revoke()
     if ended or renewable:
-        audit.record(actor, "token.revoked", found, details={"ended": ended})
+        audit.record(actor, Event.TOKEN_REVOKED, found, details={"ended": ended})
     return ended > 0 or renewable
 
 
@@ -221,4 +222,4 @@ def record_issue(actor: Actor, token: AccessToken) -> None:
         "device": "" if token.device_id is None else str(token.device_id),
         "expires": clock.rfc3339(token.expires),
     }
-    audit.record(actor, "token.issued", token, details=details)
+    audit.record(actor, Event.TOKEN_ISSUED, token, details=details)

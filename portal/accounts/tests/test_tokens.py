@@ -8,6 +8,7 @@ import time_machine
 from devices.models import Device
 from devices.states import DeviceStatus, HeldBy
 from devices.tests.factories import make_bank, make_customer, make_device, make_staff
+from portal.accounts.actors import actor_from_token
 from portal.accounts.models import AccessToken, Application, Bank, RefreshToken, User
 from portal.accounts.operations.tokens import (
     end_tokens_of_device,
@@ -18,7 +19,7 @@ from portal.accounts.operations.tokens import (
 )
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import HOUR, SYSTEM, events, make_client, signed_in, suspend
-from portal.accounts.tokens import actor_from_token, find_token, reason_dead
+from portal.accounts.tokens import find_token, reason_dead
 from portal.audit.models import AuditEvent
 from portal.core import clock
 from portal.core.actor import ActorKind, Channel

@@ -10,10 +10,12 @@ from devices.models import Device, ExternalIdKind, Kind, PushPlatform
 from devices.operations.facts import MAX_LENGTHS, DeviceFacts
 from portal.api.asseco.wire import STATUS_WORDS, STATUSES, statuses_called
 from portal.api.serializing import Input, Moment, Output, Text, TextOrNull, Values, Whole, Word, WordOrNull
+from portal.api.spelling import kebab
 from portal.core import clock
 from portal.core.errors import InvalidInput
 
 _ANY = "|".join(STATUSES)
+SORT_WORDS = {kebab(name): name for name in queries.SORTS}
 
 # The vendor's list of what a device can do, in its order.
 CAPABILITIES = (
@@ -132,7 +134,7 @@ class StatusWords(serializers.CharField):
 class OwnedDevicesQuery(Input):
     customer_number = Text(required=False, max_length=64)
     device_statuses = StatusWords(required=False)
-    sort_by = Word(list(queries.SORTS), default="registered-at")
+    sort_by = Word(list(SORT_WORDS), default="registered-at")
     sort_order = Word(["asc", "desc"], default="asc")
     page = Whole(default=1, min_value=1, max_value=1_000_000)
     page_size = Whole(default=10, min_value=1, max_value=100)

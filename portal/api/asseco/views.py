@@ -62,7 +62,7 @@ class OwnedDevicesView(AssecoView):
             self.actor,
             customer_number=self._customer_number(),
             statuses=self.query.get("device_statuses"),
-            sort_by=self.query["sort_by"],
+            sort_by=wire.SORT_WORDS[self.query["sort_by"]],
             descending=self.query["sort_order"] == "desc",
             page=self.query["page"],
             page_size=self.query["page_size"],

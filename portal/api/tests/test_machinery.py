@@ -55,7 +55,7 @@ def test_a_view_with_scopes_for_another_method_cannot_be_written() -> None:
 
         class Half(DialectView):
             dialect = DIALECT
-            required_scopes = {"GET": frozenset({"devices"})}  # noqa: RUF012
+            required_scopes = {"GET": frozenset({"devices"})}
 
             @serves(Call(summary="Another method"))
             def post(self) -> HttpResponse:

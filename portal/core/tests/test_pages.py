@@ -13,7 +13,7 @@ VALUES = (
     st.none()
     | st.integers(-(2**63), 2**63 - 1)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=10)
-)  # noqa: E501
+)
 
 
 def written(json: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    with subprocess.Popen(["/bin/sleep", "60"]) as grandchild:  # noqa: S603
+    with subprocess.Popen(["/bin/sleep", "60"]) as grandchild:
         if os.environ.get("SLEEPER_STUBBORN"):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         Path(os.environ["SLEEPER_NOTE"]).write_text(f"{os.getpid()} {grandchild.pid} {os.getppid()}\n")

@@ -1,6 +1,7 @@
 """`manage.py up`: the whole portal in one command, until Ctrl-C."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class Command(BaseCommand):
             _make_demo()
         else:
             call_command("collectstatic", interactive=False, verbosity=0)
+        _share_counters(run / "counters")
         _start_modules(supervisor)
         _wait_for_web(supervisor)
         demo_file = settings.VAR / "demo.json" if settings.DEMO else None
@@ -157,6 +159,13 @@ def _make_demo() -> None:
         ensure_demo(output=settings.VAR / "demo.json")
     except DemoRefused as refusal:
         raise CannotStart(str(refusal)) from None
+
+
+def _share_counters(folder: Path) -> None:
+    """Let /metrics add up what all web processes counted, whichever of them answers. A start begins at zero."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_private_folder(folder))
 
 
 def _start_modules(supervisor: Supervisor) -> None:

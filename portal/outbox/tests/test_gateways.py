@@ -32,7 +32,7 @@ def outgoing(*, recipient: str = ADDRESS, subject: str = "Signed in") -> Outgoin
 class Failing(locmem.EmailBackend):
     """A mail server that answers with the next of `errors`."""
 
-    errors: list[Exception] = []  # noqa: RUF012
+    errors: list[Exception] = []
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
         raise self.errors.pop()

@@ -1,4 +1,4 @@
-"""Signs of life, and tokens that are bound to a device."""
+"""Signs of life."""
 
 from datetime import timedelta
 from typing import Final

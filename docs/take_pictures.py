@@ -1,0 +1,101 @@
+"""Takes the pictures of the portal's pages that the README shows, from a running demo.
+
+    PORT=8001 PORTAL_VAR=/tmp/portal python manage.py up
+    python docs/take_pictures.py --demo /tmp/portal/demo.json --base-url http://127.0.0.1:8001
+
+Needs the packages for development and a Chromium on PATH (PORTAL_CHROMIUM can name one). Signs in as the operator,
+and as the auditor for the audit log, which an operator does not read.
+"""
+
+import argparse
+import base64
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from django_otp.oath import totp
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
+THEMES: Final = ("light", "dark")
+CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+STEP: Final = 30  # seconds for which an authenticator app shows one code
+HERE: Final = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Write every page in light and dark, as `<page>-<theme>.png`."""
+    wanted = _arguments()
+    demo = json.loads(wanted.demo.read_text(encoding="utf-8"))
+    base = (wanted.base_url or demo["base_url"]).rstrip("/")
+    device = wanted.device or demo["customers"][0]["devices"][0]["uuid"]
+    pages = {
+        "operator": {"dashboard": "/", "devices": "/devices", "device": f"/devices/{device}"},
+        "auditor": {"audit": "/audit"},
+    }
+    wanted.output.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--hide-scrollbars"])
+        for role, paths in pages.items():
+            _take(browser, base, _person(demo, role), paths, wanted.output)
+        browser.close()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--demo", type=Path, default=Path("var/demo.json"), help="the demo's file (%(default)s)")
+    parser.add_argument("--base-url", help="where the demo answers (what the file says)")
+    parser.add_argument("--device", metavar="UUID", help="whose page to show (the first customer's first device)")
+    parser.add_argument("--output", type=Path, default=HERE / "pictures", help="folder for the pictures")
+    return parser.parse_args()
+
+
+def _chromium() -> str:
+    named = os.environ.get("PORTAL_CHROMIUM")
+    found = next(filter(None, map(shutil.which, [named] if named else CHROMIUM)), None)
+    return found or sys.exit("There is no Chromium on PATH; PORTAL_CHROMIUM can name one.")
+
+
+def _person(demo: dict[str, Any], role: str) -> dict[str, str]:
+    person: dict[str, str] = next(row for row in demo["staff"] if row["role"] == role)
+    return person
+
+
+def _take(browser: Browser, base: str, person: dict[str, str], paths: dict[str, str], output: Path) -> None:
+    context = browser.new_context(viewport=SIZE, device_scale_factor=1, reduced_motion="reduce")
+    page = context.new_page()
+    _sign_in(page, base, person)
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        for name, path in paths.items():
+            page.goto(base + path, wait_until="networkidle")
+            page.screenshot(path=output / f"{name}-{theme}.png")
+    context.close()
+
+
+def _sign_in(page: Page, base: str, person: dict[str, str]) -> None:
+    """Password, then code. A code works once, so that one used a moment ago has to be waited out."""
+    page.goto(f"{base}/sign-in")
+    page.fill("input[name=username]", person["username"])
+    page.fill("input[name=password]", person["password"])
+    page.click("main button[type=submit]")
+    for _ in range(2):
+        page.fill("input[name=code]", _code(person["totp_secret"]))
+        page.click("main button[type=submit]")
+        page.wait_for_load_state("networkidle")
+        if "/sign-in" not in page.url:
+            return
+        time.sleep(STEP - time.time() % STEP + 1)
+    sys.exit(f"{person['username']} could not sign in at {base}.")
+
+
+def _code(secret: str) -> str:
+    return f"{totp(base64.b32decode(secret)):06d}"
+
+
+if __name__ == "__main__":
+    main()
