@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import ClassVar, Self
+from unicodedata import normalize
 from uuid import UUID
 
 from django.db import models
@@ -69,6 +70,11 @@ class DeviceQuerySet(models.QuerySet["Device"]):
     def named_externally(self, bank_id: UUID, external_id: str) -> Self:
         """The rows of one external identifier inside one bank; at most one of them is not retired."""
         return self.filter(bank_id=bank_id, external_id_index=external_id_index(bank_id, external_id))
+
+    def with_our_id(self, text: str) -> Self:
+        """The device whose `DEV_…` or UUID this is; no query when it is neither."""
+        key = _read_id(text)
+        return self.filter(pk=key) if key else self.none()
 
     def named(self, device_id: str, bank_id: UUID | None) -> Self:
         """The devices that a text may name, best first: `DEV_…` or the UUID, else the external identifier.
@@ -257,9 +263,10 @@ class Device(models.Model):
         self.push_expires_at = expires_at if handle else None
 
     def set_nickname(self, nickname: str) -> None:
-        """The nickname, and the form in which two nicknames are the same."""
+        """The nickname, and the form in which two nicknames are the same: case, spaces and ways to write an accent
+        make no difference (Unicode 3.13, canonical caseless matching)."""
         self.nickname = nickname
-        self.nickname_key = " ".join(nickname.casefold().split())
+        self.nickname_key = normalize("NFC", " ".join(normalize("NFC", nickname).casefold().split()))
 
     def nickname_taken(self) -> bool:
         """Whether another device in use of the same owner has this nickname."""

@@ -8,6 +8,7 @@ The first call claims the key by inserting a row, so of any number of racing cal
 most for each call; a call without the header has none.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from portal.models import StoredAnswer
 
 KEPT = timedelta(hours=24)
 CLAIM = timedelta(seconds=60)  # far above the longest request; an older claim's process is dead
-PURPOSE = "answer.body"
+PURPOSE = "answer"
 HEADERS_KEPT = frozenset({"content-type", "content-language", "location", "preference-applied", "cache-control"})
 AT_WORK, NOT_KEPT = 0, 1  # what `status` says before there is an answer, and instead of one
 
@@ -89,8 +90,8 @@ def _earlier(scope: str, body_digest: str, now: datetime) -> Fresh | Replay:
         return _take_over(row, body_digest, now)
     if row.status == NOT_KEPT:
         raise Conflict("This was done already; its answer is not kept.", code="answer-not-kept")
-    body = vault.unseal(PURPOSE, scope, row.answer_sealed).encode("latin-1")
-    return Replay(row.status, dict(row.headers), body)
+    headers, body = json.loads(vault.unseal(PURPOSE, scope, row.answer_sealed))
+    return Replay(row.status, headers, body.encode("latin-1"))
 
 
 def _in_use() -> Conflict:
@@ -100,7 +101,7 @@ def _in_use() -> Conflict:
 def _take_over(row: StoredAnswer, body_digest: str, now: datetime) -> Fresh:
     """Claim a row whose time is over. The moment of the claim says whose it is, so only one gets it."""
     unchanged = StoredAnswer.objects.filter(scope=row.scope, created_at=row.created_at, status=row.status)
-    taken = unchanged.update(status=AT_WORK, body_digest=body_digest, answer_sealed="", headers={}, created_at=now)
+    taken = unchanged.update(status=AT_WORK, body_digest=body_digest, answer_sealed="", created_at=now)
     if not taken:
         raise _in_use()
     return Fresh(row.scope, now)
@@ -109,13 +110,14 @@ def _take_over(row: StoredAnswer, body_digest: str, now: datetime) -> Fresh:
 def finish(fresh: Fresh, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
     """Keep the answer, sealed. 401, 429 and 5xx are never kept: there it does what `abandon` does.
 
-    Of the headers only those that describe the body are kept. A claim that was taken over meanwhile keeps nothing.
+    Of the headers only those that describe the body are kept, sealed with it: `Location` names a device by its
+    external identifier. A claim that was taken over meanwhile keeps nothing.
     """
     if status in (401, 429) or status >= 500:
         return abandon(fresh)
     kept = {name: value for name, value in headers.items() if name.lower() in HEADERS_KEPT}
-    sealed = vault.seal(PURPOSE, fresh.scope, body.decode("latin-1"))  # any bytes are latin-1
-    _claimed(fresh).update(status=status, headers=kept, answer_sealed=sealed)
+    answer = json.dumps([kept, body.decode("latin-1")])  # any bytes are latin-1
+    _claimed(fresh).update(status=status, answer_sealed=vault.seal(PURPOSE, fresh.scope, answer))
     return None
 
 

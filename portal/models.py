@@ -27,12 +27,12 @@ class StoredAnswer(models.Model):
     """The first answer to a POST with an Idempotency-Key.
 
     scope: keyed digest of client, user, path and the caller's key. body_digest: keyed digest of the request's body.
-    status 0: the first call is still at work. answer_sealed: the answer's body, sealed.
+    status 0: the first call is still at work. answer_sealed: the answer's headers and body, sealed: both
+    may name a device.
     """
 
     scope = models.CharField(max_length=64, primary_key=True)
     body_digest = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(default=0)
     answer_sealed = models.TextField(blank=True)
-    headers = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_index=True)

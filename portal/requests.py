@@ -29,6 +29,10 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HOPS = 32  # more entries than this in X-Forwarded-For are noise
 
 
+class CutOff(ValueError):
+    """A body ended before its announced length: what came is not what was meant."""
+
+
 class RequestContextMiddleware:
     """Stands first: every request that others see has a client address and an id, and no unproved header.
 
@@ -67,6 +71,17 @@ def client_ip(request: HttpRequest) -> str:
 def request_id(request: HttpRequest) -> str:
     """The id of this request, as it also stands in logs and in the audit log; "" outside of the middleware."""
     return str(request.META.get(REQUEST_ID, ""))
+
+
+def whole_body(request: HttpRequest) -> bytes:
+    """The body of a request that announces its length. The server hands on what came when a caller breaks off.
+
+    Raises CutOff for less than was announced, and what `HttpRequest.body` raises.
+    """
+    announced = int(request.META.get("CONTENT_LENGTH") or 0)
+    if len(request.body) < announced:
+        raise CutOff
+    return request.body
 
 
 def read_address(text: str) -> Address | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from devices.models import OWNED_KINDS, ExternalIdKind, Kind, PushPlatform
 from portal.core.errors import FieldProblem, InvalidInput
+from portal.core.texts import line_problems
 
 # One rule for every door: what may stand in a path segment and what merchants may send (Peere).
 EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -80,15 +81,8 @@ class DeviceFacts:
 
 
 def text_problems(field: str, value: str | None, *, required: bool = False) -> list[FieldProblem]:
-    """What is wrong with one line of text: its length, or characters that no person types."""
-    if value is None or not value.strip():
-        return [FieldProblem(field, "required", "This is required.")] if required else []
-    limit = MAX_LENGTHS[field]
-    if len(value) > limit:
-        return [FieldProblem(field, "max-length", f"This has at most {limit} characters.")]
-    if not value.isprintable():
-        return [FieldProblem(field, "invalid-format", "This has characters that cannot be shown.")]
-    return []
+    """What is wrong with one line of text about a device; None was not given."""
+    return line_problems(field, value or "", longest=MAX_LENGTHS[field], required=required)
 
 
 def check_text(field: str, value: str, *, required: bool = False) -> str:

@@ -51,6 +51,7 @@ def register_device(*, actor: Actor, facts: DeviceFacts, customer_id: str | None
         .first()
     )
     if existing is None:
+        _require_no_alias(owner, facts.external_id)
         return _register(actor, owner, facts)
     if existing.owner_id != owner.pk or existing.category != Category.OWNED:
         raise Conflict("This device is already registered.", code="device-not-unique")
@@ -96,6 +97,12 @@ def _owner(actor: Actor, customer_id: str | None) -> User:
     if not owner.is_active:
         raise InvalidState("The customer is suspended.", code="customer-suspended")
     return owner
+
+
+def _require_no_alias(owner: User, external_id: str) -> None:
+    """An identifier that is the id of another device of the bank would make one name mean two devices."""
+    if Device.objects.filter(bank_id=owner.bank_id).with_our_id(external_id).exists():
+        raise Conflict("This device is already registered.", code="device-not-unique")
 
 
 def _register(actor: Actor, owner: User, facts: DeviceFacts) -> Registered:

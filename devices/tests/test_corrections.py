@@ -6,7 +6,7 @@ from devices.operations.corrections import correct_device
 from devices.tests.factories import make_bank, make_customer, make_device, make_staff, staff_actor
 from portal.accounts.roles import Role
 from portal.audit.models import AuditEvent
-from portal.core.errors import Conflict, Forbidden, InvalidInput
+from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +62,21 @@ def test_a_reason_and_the_right_are_needed() -> None:
         )
     device.refresh_from_db()
     assert device.model == "IP-6S"
+
+
+def test_whoever_lacks_the_right_does_not_learn_what_there_is() -> None:
+    bank = make_bank()
+    auditor = staff_actor(make_staff(bank, Role.AUDITOR))
+    foreign = make_device(make_customer(make_bank()))
+    for device_id in (str(make_device(make_customer(bank)).pk), str(foreign.pk), "nothing"):
+        with pytest.raises(Forbidden):
+            correct_device(actor=auditor, device_id=device_id, changes={"model": "x"}, reason="r")
+    with pytest.raises(NotFound):
+        correct_device(
+            actor=staff_actor(make_staff(bank)), device_id=str(foreign.pk), changes={"model": "x"}, reason="r"
+        )
+    foreign.refresh_from_db()
+    assert (foreign.model, AuditEvent.objects.count()) == ("IP-6S", 0)
 
 
 def test_a_nickname_stays_unique() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -163,13 +164,28 @@ def test_bad_input_names_every_problem(values: dict[str, Any], problems: list[tu
     assert Device.objects.count() == 0
 
 
+def test_no_external_identifier_is_another_devices_own_id() -> None:
+    bank = make_bank()
+    ada, cem, eve = make_customer(bank), make_customer(bank, "Cem"), make_customer(make_bank("other"), "Eve")
+    phone = make_device(ada)
+    for own_id in (str(phone.pk), str(phone.pk).upper(), phone.public_id):
+        with pytest.raises(Conflict) as refusal:
+            register_device(actor=customer_actor(cem), facts=DeviceFacts(external_id=own_id))
+        assert refusal.value.code == "device-not-unique"
+        assert register_device(actor=customer_actor(eve), facts=DeviceFacts(external_id=own_id)).created
+    assert Device.objects.filter(owner=cem).count() == 0
+    for free in (str(uuid4()), "DEV_not-one"):
+        assert register_device(actor=customer_actor(cem), facts=DeviceFacts(external_id=free)).created
+
+
 def test_a_nickname_is_unique_among_the_devices_in_use_of_one_customer() -> None:
     bank = make_bank()
     ada, cem = make_customer(bank), make_customer(bank, "Cem")
     make_device(ada, nickname="My Phone")
     make_device(ada, DeviceStatus.RETIRED, nickname="Old")
     device = make_device(ada)
-    for nickname in ("My Phone", "my  PHONE "):
+    make_device(ada, nickname="Z\u00fcri")
+    for nickname in ("My Phone", "my  PHONE ", "ZU\u0308RI"):
         with pytest.raises(Conflict) as refusal:
             set_nickname(actor=customer_actor(ada), device_id=str(device.pk), nickname=nickname)
         assert refusal.value.code == "nickname-not-unique"

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from portal.accounts.operations.client_login import Credentials
 from portal.core.errors import RateLimited, Unavailable, VerificationFailed
-from portal.requests import request_id
+from portal.requests import request_id, whole_body
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _body(request: HttpRequest) -> bytes:
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > settings.BODY_LIMIT:
             raise BadCall("invalid_request", "The body is too large.", 413)
-        return request.body
+        return whole_body(request)
     except (ValueError, UnreadablePostError, SuspiciousOperation):
         raise BadCall("invalid_request", "The body cannot be read.") from None
 

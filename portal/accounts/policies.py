@@ -8,6 +8,7 @@ from portal.accounts.models import Application
 from portal.accounts.roles import Capability, who_can
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, InvalidInput
+from portal.core.texts import line_problems
 
 LONGEST_STAFF_TOKEN = timedelta(minutes=15)
 
@@ -49,11 +50,9 @@ def require_staff_token(actor: Actor, user_id: UUID, lifetime: timedelta) -> Non
 
 
 def require_reason(reason: str) -> None:
-    """A change that people will ask about later says why. Raises InvalidInput."""
-    if not reason.strip():
-        raise InvalidInput.at("reason", "required", "Say why.")
-    if len(reason) > 500:
-        raise InvalidInput.at("reason", "max-length", "A reason has at most 500 characters.")
+    """What people will ask about later says why, in one line of up to 500 characters. Raises InvalidInput."""
+    if problems := line_problems("reason", reason, longest=500, required=True):
+        raise InvalidInput(fields=tuple(problems))
 
 
 def ip_allowed(application: Application, ip: str) -> bool:

@@ -58,6 +58,15 @@ def authenticate(
     return bearer.actor, bearer.token
 
 
+def count_stray(request: HttpRequest, channel: Channel) -> None:
+    """Count a call that no endpoint takes, when it shows a bearer: its refusal is written. Raises RateLimited."""
+    bearer = identify(request, channel)
+    if bearer is None:
+        return
+    known = bearer.token is not None and not reason_dead(bearer.token)
+    _count(f"token:{bearer.token.pk}" if bearer.token and known else f"address:{client_ip(request)}")
+
+
 def identify(request: HttpRequest, channel: Channel) -> Bearer | None:
     """Whose token the header holds, good or not; None without one. Looked up once for a request.
 

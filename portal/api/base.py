@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from portal import metrics
 from portal.accounts.models import AccessToken
 from portal.api import once
-from portal.api.auth import authenticate
+from portal.api.auth import authenticate, count_stray
 from portal.api.body import read_bytes, read_object, require_size
 from portal.api.dialect import Dialect, respond
 from portal.api.errors import DoorError, refusal_of
@@ -116,6 +116,7 @@ class DialectView(APIView):
         if method == "OPTIONS":
             return respond(204, None, headers={"Allow": self.allow})
         if handler is None:
+            count_stray(request, self.dialect.channel)
             raise DoorError(405, headers={"Allow": self.allow})
         self.actor, self.token = authenticate(request, self.dialect, self.scopes_for(method))
         request.actor = self.actor  # type: ignore[attr-defined]  # for the request log

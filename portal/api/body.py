@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from portal.api.errors import DoorError
 from portal.core.errors import InvalidInput
 from portal.core.json import loads
+from portal.requests import CutOff, whole_body
 
 
 def require_size(request: HttpRequest) -> None:
@@ -18,14 +19,14 @@ def require_size(request: HttpRequest) -> None:
 
 
 def read_bytes(request: HttpRequest) -> bytes:
-    """The body, at most `BODY_LIMIT` bytes of it. Raises DoorError 413 and 400."""
+    """The body, at most `BODY_LIMIT` bytes of it. Raises DoorError 413 and 400, also for one that was cut off."""
     require_size(request)
     try:
         if not request.META.get("HTTP_TRANSFER_ENCODING"):
-            return request.body
+            return whole_body(request)
         # A chunked body announces no length, and Django reads none then; the server ends the stream for us.
         data = bytes(request.META["wsgi.input"].read(settings.BODY_LIMIT + 1))
-    except OSError:  # the caller is gone; nobody will read the answer
+    except (OSError, CutOff):  # the caller is gone; nobody will read the answer
         raise DoorError(400) from None
     if len(data) > settings.BODY_LIMIT:
         raise DoorError(413)

@@ -7,6 +7,7 @@ from django.db import Error as DatabaseProblem
 from django.http import HttpRequest, HttpResponse
 
 from portal import idempotency
+from portal.api.refusals import write_replay
 from portal.core.actor import Actor
 
 logger = logging.getLogger("portal.api")
@@ -24,6 +25,8 @@ def answer(request: HttpRequest, actor: Actor, data: bytes, work: Callable[[], H
         client_id=actor.application_id, user_id=actor.user_id, path=request.path, key=key, body=data
     )
     if isinstance(begun, idempotency.Replay):
+        if begun.status >= 400:
+            write_replay(request, actor, begun.status)
         return _replayed(begun)
     try:
         response = work()

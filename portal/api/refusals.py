@@ -11,6 +11,7 @@ from portal.api.dialect import Dialect, Refusal
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core.actor import Actor
+from portal.metrics import METHODS
 
 logger = logging.getLogger("portal.api")
 
@@ -34,6 +35,11 @@ def write_event(
         audit.refuse_limited(bearer.actor, event, code=refusal.code, details=details)
     else:
         _refuse(bearer.actor, event, refusal, details, about)
+
+
+def write_replay(request: HttpRequest, actor: Actor, status: int) -> None:
+    """Write that a caller got an earlier refusal again, by its Idempotency-Key."""
+    audit.refuse(actor, Event.REQUEST_REFUSED, code="refusal-replayed", details=_route(request, status))
 
 
 def _bearer(request: HttpRequest, dialect: Dialect) -> Bearer | None:
@@ -60,15 +66,17 @@ def _refuse(
 
 def _details(request: HttpRequest, refusal: Refusal) -> dict[str, object]:
     """The route's name, never the path: it may hold an identifier. Of fields, our names and the rule."""
-    match = request.resolver_match
-    details: dict[str, object] = {
-        "method": request.method,
-        "route": match.view_name if match else "",
-        "status": refusal.status,
-    }
+    details = _route(request, refusal.status)
     if refusal.fields:
         details["fields"] = [
             problem.code if problem.code == "unknown-field" else f"{problem.field}: {problem.code}"
             for problem in refusal.fields
         ]
     return details
+
+
+def _route(request: HttpRequest, status: int) -> dict[str, object]:
+    """A method that nobody has is somebody's text, and is not repeated."""
+    match = request.resolver_match
+    method = request.method if request.method in METHODS else "other"
+    return {"method": method, "route": match.view_name if match else "", "status": status}

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
+from portal.api.auth import count_stray
 from portal.api.base import DialectView
 from portal.api.errors import DoorError
 
@@ -13,4 +14,8 @@ class UnknownView(DialectView):
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         self.http, self.args, self.kwargs = request, args, kwargs
+        try:
+            count_stray(request, self.dialect.channel)
+        except Exception as error:  # noqa: BLE001  as in every view
+            return self.handle_exception(error)
         return self.handle_exception(DoorError(404))

@@ -1,1 +1,1 @@
-"""What every other part may use and what uses nothing of ours: errors, the actor, the clock, ids, JSON, pages."""
+"""What every other part may use and what uses nothing of ours: errors, actor, clock, ids, JSON, pages, texts."""

@@ -17,6 +17,7 @@ from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, FieldProblem, InvalidInput, NotFound
+from portal.core.texts import line_problems
 from portal.races import retried_on_conflict
 
 PHONE, EMAIL = "user.phone", "user.email"
@@ -170,12 +171,8 @@ def _email(value: str) -> str:
 
 def _text(field: str, value: str, longest: int) -> str:
     text = value.strip()
-    if not text:
-        raise InvalidInput.at(field, "required", "This is required.")
-    if len(text) > longest:
-        raise InvalidInput.at(field, "max-length", f"At most {longest} characters.")
-    if not text.isprintable():
-        raise InvalidInput.at(field, "characters", "This has characters that cannot be shown.")
+    if problems := line_problems(field, text, longest=longest, required=True):
+        raise InvalidInput(fields=tuple(problems))
     return text
 
 

@@ -19,6 +19,7 @@ from portal.accounts.tests.people import SYSTEM, events, signed_in
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound
+from portal.core.ids import new_id
 
 pytestmark = pytest.mark.django_db
 
@@ -138,7 +139,7 @@ def test_every_problem_is_named(bank: Bank) -> None:
         create_customer(actor=SYSTEM, bank=bank, customer_number="", name="\0", phone="0641234567", email="ada")
     assert codes(refused.value) == [
         ("customer_number", "required"),
-        ("name", "characters"),
+        ("name", "invalid-format"),
         ("phone", "format"),
         ("email", "format"),
     ]
@@ -176,6 +177,7 @@ def test_only_what_differs_is_written(ada: User, bea: User) -> None:
     [
         ({"name": "X"}, " ", "reason"),
         ({"name": "X"}, "x" * 501, "reason"),
+        ({"name": "X"}, "why\nreally", "reason"),
         ({"role": "operator"}, "why", "role"),
         ({"is_active": ""}, "why", "is_active"),
         ({"name": ""}, "why", "name"),
@@ -208,6 +210,13 @@ def test_whoever_lacks_the_right_corrects_nothing(ada: User) -> None:
         with pytest.raises(Forbidden):
             correct(actor, ada, {"name": "X"})
     assert User.objects.get(pk=ada.pk).name == "Ada"
+
+
+def test_whoever_lacks_the_right_does_not_learn_who_is_a_customer(ada: User) -> None:
+    auditor = signed_in(make_staff(ada.bank, Role.AUDITOR))
+    for key in (ada.pk, make_customer(make_bank()).pk, new_id()):
+        with pytest.raises(Forbidden):
+            correct_customer(actor=auditor, user_id=key, changes={"name": "X"}, reason="why")
 
 
 def test_foreign_customers_and_staff_are_as_unknown(ada: User, bea: User) -> None:

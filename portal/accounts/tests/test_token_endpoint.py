@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -244,6 +245,13 @@ class TestBadCalls:
     @pytest.mark.parametrize("length", ["x", "-1", "99999999999999999999"])
     def test_a_length_that_is_none(self, length: str) -> None:
         assert self.post(b"", CONTENT_LENGTH=length).status in {400, 413}
+
+    def test_a_body_that_was_cut_off(self, server: Created) -> None:
+        form = f"client_id={server.application.client_id}&client_secret={server.client_secret}".encode()
+        body = form + b"&grant_type=client_credentials"
+        assert self.post(body).status == 200
+        cut_off = {"CONTENT_LENGTH": str(len(body) + 1), "wsgi.input": BytesIO(body)}
+        refused(self.post(b"", **cut_off), 400, "invalid_request")
 
     def test_parameters_in_the_address(self, server: Created) -> None:
         form = f"client_id={server.application.client_id}&client_secret={server.client_secret}"

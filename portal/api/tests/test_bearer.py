@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import OperationalError
 from django.test import override_settings
 
 from devices.models import Device
@@ -209,6 +210,33 @@ def test_activity_of_a_bound_device_is_written_once_a_minute(
         assert phone.last_activity_at is not None
         seen.append((phone.last_activity_at - start).total_seconds())
     assert seen == [0, 0, 60]
+
+
+def test_a_sign_of_life_that_cannot_be_written_stops_no_read(
+    ada: User, phone: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **values: object) -> int:
+        raise OperationalError("database or disk is full")
+
+    caller = Caller(make_token(user=ada, device=phone))
+    monkeypatch.setattr("django.db.models.query.QuerySet.update", full)
+    assert caller.get(ADIBA).status_code == 200
+    phone.refresh_from_db()
+    assert phone.last_activity_at is None
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/device/nothing"), ("GET", f"{ADIBA}/x"), ("PUT", ADIBA)])
+@pytest.mark.parametrize("known", [True, False])
+def test_calls_that_no_endpoint_takes_are_limited_too(
+    method: str, path: str, known: bool, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: noon)
+    caller = Caller(make_token(user=ada) if known else "nobody's")
+    with override_settings(API_CALLS_PER_MINUTE=2):
+        statuses = [caller.send(method, path).status_code for _ in range(5)]
+    assert statuses[2:] == [429, 429, 429]
+    assert [event.code for event in AuditEvent.objects.order_by("id")][2:] == ["rate-limited"]
 
 
 @both_doors

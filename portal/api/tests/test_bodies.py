@@ -1,6 +1,7 @@
 """Bodies that nobody means well with: refused in the dialect's form, nothing changed, one event."""
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -128,6 +129,19 @@ def test_the_limit_is_exact(path: str, caller: Caller) -> None:
         assert caller.post(path, b" " * (settings.BODY_LIMIT + 1)).status_code == 413
     with refused_once("json-malformed", who="Ada"):
         assert caller.post(path, b" " * settings.BODY_LIMIT).status_code == 400
+
+
+@both_doors
+def test_a_body_that_was_cut_off_is_not_read_as_a_whole_one(path: str, caller: Caller, phone: Device) -> None:
+    body = json.dumps(GOOD[path]).encode()
+    with refused_once("bad-request", who="Ada"):
+        response = caller.client.post(
+            path,
+            headers=caller.headers,
+            content_type="application/json",
+            **{"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body) + 1)},  # type: ignore[arg-type]
+        )
+    assert response.status_code == 400
 
 
 class Chunks(io.BytesIO):

@@ -44,6 +44,12 @@ def test_a_repeat_with_the_same_key_gets_the_first_answer_and_does_nothing(calle
     assert (again["Location"], again["Content-Type"]) == (first["Location"], "application/json")
 
 
+def test_a_kept_answer_shows_no_external_identifier_in_the_database(caller: Caller) -> None:
+    caller.post(ASSECO, PHONE, **{"Idempotency-Key": "k1"})
+    [kept] = StoredAnswer.objects.values_list()
+    assert PHONE["external-device-identifier"] not in repr(kept)
+
+
 def test_an_empty_first_answer_stays_empty(caller: Caller, phone: Device) -> None:
     path = f"{ASSECO}/{phone.external_id}/block"
     assert caller.post(path, **{"Idempotency-Key": "k1"}).status_code == 204
@@ -61,7 +67,8 @@ def test_the_same_key_with_another_body_is_refused(caller: Caller) -> None:
 
 def test_a_refusal_is_an_answer_too(caller: Caller) -> None:
     first = caller.post(ASSECO, {}, **{"Idempotency-Key": "k1"})
-    again = caller.post(ASSECO, {}, **{"Idempotency-Key": "k1"})
+    with refused_once("refusal-replayed", who="Ada"):
+        again = caller.post(ASSECO, {}, **{"Idempotency-Key": "k1"})
     assert (first.status_code, again.status_code, again.content) == (400, 400, first.content)
     assert again["Idempotent-Replayed"] == "true"
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseProblem
 
 from portal.audit.verification import Report, verify
 from portal.core import clock
@@ -22,6 +23,9 @@ class Command(BaseCommand):
             report = verify(file)
         except OSError as error:
             self.stderr.write(f"FAILED: the checkpoint file cannot be read: {error.strerror} ({error.filename})")
+            sys.exit(1)
+        except DatabaseProblem as error:
+            self.stderr.write(f"FAILED: the database cannot be read: {error}")
             sys.exit(1)
         if report.problem:
             self.stderr.write(f"FAILED: {report.problem}.")
