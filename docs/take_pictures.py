@@ -1,7 +1,7 @@
-"""Takes the pictures of the portal's pages that the README shows, from a running demo.
+"""Takes pictures of the portal's pages from a running demo; without names, the one that the README shows.
 
     PORT=8001 PORTAL_VAR=/tmp/portal python manage.py up
-    python docs/take_pictures.py --demo /tmp/portal/demo.json --base-url http://127.0.0.1:8001
+    python docs/take_pictures.py --demo /tmp/portal/demo.json
 
 Needs the packages for development and a Chromium on PATH (PORTAL_CHROMIUM can name one). Signs in as the operator,
 and as the auditor for the audit log, which an operator does not read.
@@ -25,31 +25,33 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
 THEMES: Final = ("light", "dark")
+READERS: Final = {"operator": ("dashboard", "devices", "device"), "auditor": ("audit",)}
+PAGES: Final = tuple(page for pages in READERS.values() for page in pages)
 CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 STEP: Final = 30  # seconds for which an authenticator app shows one code
 HERE: Final = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    """Write every page in light and dark, as `<page>-<theme>.png`."""
+    """Write each page in light and dark, as `<page>-<theme>.png`."""
     wanted = _arguments()
     demo = json.loads(wanted.demo.read_text(encoding="utf-8"))
     base = (wanted.base_url or demo["base_url"]).rstrip("/")
     device = wanted.device or demo["customers"][0]["devices"][0]["uuid"]
-    pages = {
-        "operator": {"dashboard": "/", "devices": "/devices", "device": f"/devices/{device}"},
-        "auditor": {"audit": "/audit"},
-    }
+    paths = {"dashboard": "/", "devices": "/devices", "device": f"/devices/{device}", "audit": "/audit"}
     wanted.output.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--hide-scrollbars"])
-        for role, paths in pages.items():
-            _take(browser, base, _person(demo, role), paths, wanted.output)
+        for role, may_see in READERS.items():
+            seen = {name: path for name, path in paths.items() if name in may_see and name in wanted.pages}
+            if seen:
+                _take(browser, base, _person(demo, role), seen, wanted.output)
         browser.close()
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("pages", nargs="*", default=["device"], help=f"of {', '.join(PAGES)} (device)")
     parser.add_argument("--demo", type=Path, default=Path("var/demo.json"), help="the demo's file (%(default)s)")
     parser.add_argument("--base-url", help="where the demo answers (what the file says)")
     parser.add_argument("--device", metavar="UUID", help="whose page to show (the first customer's first device)")

@@ -249,9 +249,9 @@ class TestBadCalls:
     def test_a_body_that_was_cut_off(self, server: Created) -> None:
         form = f"client_id={server.application.client_id}&client_secret={server.client_secret}".encode()
         body = form + b"&grant_type=client_credentials"
-        assert self.post(body).status == 200
-        cut_off = {"CONTENT_LENGTH": str(len(body) + 1), "wsgi.input": BytesIO(body)}
+        cut_off: dict[str, Any] = {"CONTENT_LENGTH": str(len(body) + 1), "wsgi.input": BytesIO(body)}
         refused(self.post(b"", **cut_off), 400, "invalid_request")
+        assert self.post(body).status == 200
 
     def test_parameters_in_the_address(self, server: Created) -> None:
         form = f"client_id={server.application.client_id}&client_secret={server.client_secret}"
