@@ -11,6 +11,7 @@ from devices import policies
 from devices.models import Category, Device, DeviceQuerySet, Kind
 from devices.states import DeviceStatus
 from portal.accounts.models import AccessToken, User
+from portal.accounts.queries import claimed_customer
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import InvalidInput
@@ -109,7 +110,7 @@ SORTS: Final = {"nickname": "nickname_key", "status": "status", "registered_at":
 def owned_devices_page(
     actor: Actor,
     *,
-    customer_number: str | None = None,
+    customer_id: str | None = None,
     statuses: list[str] | None = None,
     sort_by: str = "registered_at",
     descending: bool = False,
@@ -118,11 +119,12 @@ def owned_devices_page(
 ) -> OffsetPage:
     """A customer's own devices, or the bank's (of one customer).
 
-    statuses: `DeviceStatus` values. sort_by: a key of `SORTS`. An unknown customer number gives an empty page.
+    customer_id: `USR_…` or the bank's number, as `claimed_customer` takes it. statuses: `DeviceStatus` values.
+    sort_by: a key of `SORTS`. Raises Forbidden.
     """
     devices = _readable(actor).owned()
-    if customer_number is not None:
-        devices = devices.filter(owner__customer_number=customer_number)
+    if customer_id is not None:
+        devices = devices.filter(owner=claimed_customer(actor, customer_id))
     if statuses is not None:
         devices = devices.filter(status__in=statuses)
     sign = "-" if descending else ""

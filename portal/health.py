@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from portal import doorbell
-from portal.outbox.queries import QueueHealth, audit_health, outbox_health, worker_health
+from portal.queues import QueueHealth, audit_health, outbox_health, worker_health
 
 PATIENCE = 1.0  # seconds for all probes together; they run side by side
 

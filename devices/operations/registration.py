@@ -10,11 +10,12 @@ from devices.operations.facts import DESCRIPTIVE, DeviceFacts, check_push, check
 from devices.operations.notices import tell_owner
 from devices.states import DeviceStatus
 from portal.accounts.models import User
+from portal.accounts.queries import claimed_customer
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import Conflict, Forbidden, InvalidInput, InvalidState, NotFound
+from portal.core.errors import Conflict, InvalidInput, InvalidState
 from portal.races import retried_on_conflict
 
 # Firebase drops a registration after 270 days without contact; a client renews its handle well before.
@@ -82,18 +83,9 @@ def set_push_handle(*, actor: Actor, device_id: str, platform: str, handle: str)
 
 def _owner(actor: Actor, customer_id: str | None) -> User:
     """The owner-to-be, locked: one customer's registrations come one after the other, so that each sees the last."""
-    people = User.objects.visible_to(actor).select_for_update(no_key=True)
-    if actor.is_customer:
-        owner = people.get()
-        if customer_id and customer_id not in {owner.public_id, owner.customer_number}:
-            raise Forbidden("The customer named is not the token's.", code="identity-mismatch")
-        return owner
-    if not customer_id:
+    if not customer_id and not actor.is_customer:
         raise InvalidInput.at("customer_id", "required", "Name the customer.")
-    try:
-        owner = people.named(customer_id)
-    except NotFound:
-        raise Forbidden("This is not a customer of the bank.", code="identity-mismatch") from None
+    owner = claimed_customer(actor, customer_id, lock=True)
     if not owner.is_active:
         raise InvalidState("The customer is suspended.", code="customer-suspended")
     return owner

@@ -19,18 +19,6 @@ from portal.core import clock
 from portal.requests import client_ip
 
 SEEN_EVERY = timedelta(minutes=1)
-WITHOUT_SESSION = (
-    "/v1/",
-    "/device/v1/",
-    "/auth/v1/",
-    "/api/",
-    "/oauth/",
-    "/.well-known/",
-    "/static/",
-    "/healthz",
-    "/readyz",
-    "/metrics",
-)
 
 
 class SessionStore(DatabaseStore):
@@ -115,7 +103,7 @@ class PortalSessionMiddleware(SessionMiddleware):
     """Gives the portal's pages their session, and everything else none: a cookie opens no API."""
 
     def process_request(self, request: HttpRequest) -> None:
-        if request.path_info.startswith(WITHOUT_SESSION):
+        if request.path_info.startswith(settings.WITHOUT_SESSION):
             request.session = NoSession()
             return
         request.session = SessionStore(

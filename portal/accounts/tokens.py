@@ -1,9 +1,24 @@
 """Looking at tokens: which one a caller sent, and whether it still opens anything."""
 
 import hashlib
+from typing import Final
 
 from portal.accounts.models import AccessToken, RefreshToken
 from portal.core import clock
+
+# What actors, policies and the answers about a token look at.
+_READ: Final = (
+    *("scope", "expires", "created", "ended_at"),
+    *("application__client_id", "application__name", "application__kind", "application__bank_id"),
+    *(
+        "application__dialects",
+        "application__allowed_scopes",
+        "application__allowed_ips",
+        "application__suspended_at",
+    ),
+    *("user__kind", "user__bank_id", "user__username", "user__name", "user__role", "user__customer_number"),
+    *("user__is_active", "device__status", "device__owner_id", "device__last_activity_at"),
+)
 
 
 def token_checksum(raw: str) -> str:
@@ -14,10 +29,10 @@ def token_checksum(raw: str) -> str:
 def find_token(raw: str) -> AccessToken | None:
     """The token a caller sent, dead or alive, with its client, person and device. One query.
 
-    Ask `reason_dead` before it opens anything.
+    Ask `reason_dead` before it opens anything. Only `_READ` is read, because every call pays for each column.
     """
-    related = ("application", "user", "device")
-    return AccessToken.objects.select_related(*related).filter(token_checksum=token_checksum(raw)).first()
+    tokens = AccessToken.objects.select_related("application", "user", "device").only(*_READ)
+    return next(iter(tokens.filter(token_checksum=token_checksum(raw))), None)
 
 
 def find_refresh_token(raw: str) -> RefreshToken | None:

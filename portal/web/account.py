@@ -52,8 +52,8 @@ def backup_codes(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("web:account")
     form = CodeForm(request.POST, backup=True, prefix=CODES)
-    if _proved(request, form):
-        codes = enrolment.renew_backup_codes(actor=request.actor, user=request.person)
+    if proof := _proved(request, form):
+        codes = enrolment.renew_backup_codes(actor=request.actor, user=request.person, proof=proof)
         return show_backup_codes(request, codes, "/account")
     return _page(request, codes=form)
 
@@ -66,24 +66,23 @@ def api_token(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("web:account")
     form = CodeForm(request.POST, backup=True, prefix=TOKEN)
-    if _proved(request, form):
-        token, raw = issue_staff_token(actor=request.actor)
+    if proof := _proved(request, form):
+        token, raw = issue_staff_token(actor=request.actor, proof=proof)
         return _page(request, new_token=raw, new_token_expires_at=token.expires)
     return _page(request, token=form)
 
 
-def _proved(request: StaffRequest, form: CodeForm) -> bool:
-    """Whether the form's code is right. The operation writes what it refuses; the form shows it."""
+def _proved(request: StaffRequest, form: CodeForm) -> second_factor.Verified | None:
+    """What the form's code proves, when it is right. The operation writes what it refuses; the form shows it."""
     if not form.is_valid():
-        return False
+        return None
     try:
-        second_factor.verify_second_factor(
+        return second_factor.verify_second_factor(
             actor=request.actor, user=request.person, code=form.cleaned_data["code"], signing_in=False
         )
     except DomainError as error:
         form.refuse(error)
-        return False
-    return True
+        return None
 
 
 def _page(

@@ -206,25 +206,3 @@ def distribution(counts: Sequence[tuple[str, int]]) -> Distribution:
         parts.append(Part(word, count, _percent(start), _percent(width), _share(count, total)))
         before += count
     return Distribution(tuple(parts), total)
-
-
-@dataclass(frozen=True)
-class Sparkline:
-    """A line in a box of 100 × 24 units that may be stretched. Decoration: its number stands beside it."""
-
-    line: str
-    area: str
-
-
-def sparkline(values: Sequence[int]) -> Sparkline | None:
-    """The course of `values`, oldest first; None where there is no course to show (fewer than two)."""
-    if len(values) < 2:
-        return None
-    low, high = min(values), max(values)
-    spread = (high - low) or 1
-    points = [
-        f"{index * 100 / (len(values) - 1):.1f},{22 - (value - low) * 20 / spread:.1f}"
-        for index, value in enumerate(values)
-    ]
-    line = " ".join(points)
-    return Sparkline(line=line, area=f"0,24 {line} 100,24")

@@ -13,7 +13,7 @@ from devices.states import DeviceStatus
 from portal.accounts.roles import Capability
 from portal.audit.queries import activity_by_day, events_visible_to
 from portal.core.actor import Actor
-from portal.outbox.queries import QueueHealth, queue_health
+from portal.queues import QueueHealth, queue_health
 from portal.web import charts
 from portal.web.access import StaffRequest, signed_in
 from portal.web.events import event_row

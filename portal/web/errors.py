@@ -101,21 +101,3 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         message="The page was open for too long, or you have signed in anew since. Nothing was changed.",
         hint="Go back, reload the page and send it again.",
     )
-
-
-def locked_out(
-    request: HttpRequest, original_response: HttpResponse | None = None, credentials: object = None
-) -> HttpResponse:
-    """AXES_LOCKOUT_CALLABLE: too many wrong passwords. The same whether or not there is such a user."""
-    response = error_page(
-        request,
-        429,
-        message="Too many sign-ins have failed. Nobody can sign in with this name from this address for a while.",
-        hint=f"Try again in {_minutes_locked()} minutes.",
-    )
-    response["Retry-After"] = str(_minutes_locked() * 60)
-    return response
-
-
-def _minutes_locked() -> int:
-    return round(settings.AXES_COOLOFF_TIME * 60)

@@ -105,7 +105,9 @@ def enrol(request: HttpRequest, found: Half) -> HttpResponse:
     form = CodeForm(request.POST if request.method == "POST" else None, alone=True)
     if form.is_valid():
         try:
-            codes = enrolment.confirm_enrolment(actor=actor, user=found.person, code=form.cleaned_data["code"])
+            codes = enrolment.confirm_enrolment(
+                actor=actor, user=found.person, code=form.cleaned_data["code"], signing_in=True
+            )
             half.complete(request, found, found.person.totp)
             return show_backup_codes(request, codes, found.next)
         except (InvalidState, Conflict):

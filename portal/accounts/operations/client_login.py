@@ -11,7 +11,7 @@ from portal.accounts.models import Application
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core.actor import Actor, Channel
-from portal.core.errors import RateLimited, VerificationFailed
+from portal.core.errors import RateLimited, Unavailable, VerificationFailed
 
 FAILURES_PER_MINUTE = 30
 _hasher = ClientSecretHasher()
@@ -30,22 +30,23 @@ def authenticate_client(*, credentials: Credentials | None, ip: str, request_id:
 
     Raises VerificationFailed, always with the same text: no or unknown credentials, a wrong secret, a suspended
     client, an address that is not on its list. Each failure is written to the audit log. More than 30 a minute by
-    one client and address (or by one address with unknown clients) raise RateLimited; a right secret never does.
+    one client and address (or by one address with unknown clients) raise RateLimited, and one that cannot be counted
+    raises Unavailable; a right secret never does.
     """
     client = None if credentials is None else _find(credentials.client_id)
     code = _reason_refused(client, credentials, ip)
     if client is not None and not code:
         return client
     actor = _suspect(client, ip, request_id)
-    _count_failure(actor, client)
-    audit.refuse(
-        actor,
-        Event.TOKEN_REFUSED,
-        code=code,
-        object_type="" if client is None else "application",
-        object_id="" if client is None else str(client.pk),
-        object_label="" if client is None else client.name,
-    )
+    try:
+        _count_failure(actor, client)
+    except RateLimited:
+        audit.refuse_limited(actor, Event.TOKEN_REFUSED, code="rate-limited")
+        raise
+    except Unavailable:
+        _write_down(actor, client, code)
+        raise
+    _write_down(actor, client, code)
     raise VerificationFailed("Client authentication failed.", code="invalid-client")
 
 
@@ -78,8 +79,15 @@ def _suspect(client: Application | None, ip: str, request_id: str) -> Actor:
 
 def _count_failure(actor: Actor, client: Application | None) -> None:
     key = f"{'' if client is None else client.client_id}|{actor.ip}"
-    try:
-        ratelimit.hit("oauth.client", key, limit=FAILURES_PER_MINUTE, window=60)
-    except RateLimited:
-        audit.refuse_limited(actor, Event.TOKEN_REFUSED, code="rate-limited")
-        raise
+    ratelimit.hit("oauth.client", key, limit=FAILURES_PER_MINUTE, window=60, guards_secret=True)
+
+
+def _write_down(actor: Actor, client: Application | None, code: str) -> None:
+    audit.refuse(
+        actor,
+        Event.TOKEN_REFUSED,
+        code=code,
+        object_type="" if client is None else "application",
+        object_id="" if client is None else str(client.pk),
+        object_label="" if client is None else client.name,
+    )

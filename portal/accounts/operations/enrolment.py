@@ -62,10 +62,10 @@ def open_enrolment(*, actor: Actor, user: User) -> Enrolment:
     return Enrolment(found, _otpauth_uri(user, secret), secret)
 
 
-def confirm_enrolment(*, actor: Actor, user: User, code: str) -> list[str]:
+def confirm_enrolment(*, actor: Actor, user: User, code: str, signing_in: bool = False) -> list[str]:
     """Take the first right code of the new authenticator, and give out ten backup codes: shown once, kept as digests.
 
-    Raises VerificationFailed and RateLimited as at sign-in, InvalidState where nothing waits to be confirmed.
+    signing_in: also write that the person is in, because the door signs them in by this code. Raises VerificationFailed and RateLimited as at sign-in, InvalidState where nothing waits to be confirmed.
     """
     policies.require_self(actor, user.pk)
     codes: list[str] = []
@@ -73,7 +73,7 @@ def confirm_enrolment(*, actor: Actor, user: User, code: str) -> list[str]:
         authenticator = second_factor.lock_authenticator(user, confirmed=False)
         wait = second_factor.seconds_to_wait(authenticator)
         if not wait and second_factor.use_totp(authenticator, code.replace(" ", "")):
-            codes = _confirm(actor, user)
+            codes = _confirm(actor, user, signing_in)
         elif not wait:
             second_factor.count_failure(actor, user, authenticator)
     if not codes:
@@ -82,19 +82,26 @@ def confirm_enrolment(*, actor: Actor, user: User, code: str) -> list[str]:
 
 
 @transaction.atomic
-def renew_backup_codes(*, actor: Actor, user: User) -> list[str]:
-    """Give out ten new backup codes; the unused old ones end. The door asks for a fresh second factor first."""
+def renew_backup_codes(*, actor: Actor, user: User, proof: second_factor.Verified | None = None) -> list[str]:
+    """Give out ten new backup codes; the unused old ones end.
+
+    proof: a fresh second factor, which staff have to bring. Raises Forbidden `not-yourself`, `second-factor-needed`,
+    InvalidState for somebody without an authenticator.
+    """
     policies.require_self(actor, user.pk)
+    second_factor.require_fresh(actor, proof)
     second_factor.lock_authenticator(user, confirmed=True)
     codes = _new_backup_codes(user)
     audit.record(actor, Event.BACKUP_CODES_RENEWED, user, details={"codes": len(codes)})
     return codes
 
 
-def _confirm(actor: Actor, user: User) -> list[str]:
+def _confirm(actor: Actor, user: User, signing_in: bool) -> list[str]:
     TotpAuthenticator.objects.filter(user=user).update(confirmed=True)
     codes = _new_backup_codes(user)
     audit.record(actor, Event.SECOND_FACTOR_ENROLLED, user, details={"backup_codes": len(codes)})
+    if signing_in:
+        second_factor.record_sign_in(actor, user, second_factor.Factor.TOTP)
     return codes
 
 

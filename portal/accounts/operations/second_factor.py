@@ -8,8 +8,9 @@ import math
 import re
 from base64 import b32decode
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from django.db import transaction
 from django_otp.oath import hotp
@@ -21,12 +22,13 @@ from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import InvalidState, RateLimited, VerificationFailed
+from portal.core.errors import Forbidden, InvalidState, RateLimited, VerificationFailed
 from portal.crypto.codes import plain_backup_code, same
 
 STEP = 30  # seconds
 WINDOW = 1  # steps that a clock may be wrong, either way
 LONGEST_WAIT = 900  # seconds
+FRESH = timedelta(minutes=5)
 SEED = "totp.seed"
 BACKUP = "backup.code"
 _CODE = re.compile("[0-9]{6}")
@@ -39,8 +41,13 @@ class Factor(StrEnum):
 
 @dataclass(frozen=True)
 class Verified:
-    """A second factor was proved. `authenticator` is what `django_otp.login` wants, after a backup code too."""
+    """A second factor was proved: by whom and when.
 
+    authenticator: what `django_otp.login` wants, after a backup code too.
+    """
+
+    user_id: UUID
+    at: datetime
     kind: Factor
     authenticator: TotpAuthenticator
     backup_codes_left: int
@@ -64,7 +71,18 @@ def verify_second_factor(*, actor: Actor, user: User, code: str, signing_in: boo
         left = BackupCode.objects.filter(user=user, used_at=None).count()
     if kind is None:
         raise refused(actor, wait)
-    return Verified(kind, authenticator, left)
+    return Verified(user.pk, clock.now(), kind, authenticator, left)
+
+
+def require_fresh(actor: Actor, proof: Verified | None) -> None:
+    """What opens a way in needs the actor's own second factor of the last five minutes; our own commands need none.
+
+    Raises Forbidden `second-factor-needed`.
+    """
+    if actor.is_system:
+        return
+    if proof is None or proof.user_id != actor.user_id or clock.now() - proof.at > FRESH:
+        raise Forbidden("Prove your second factor again first.", code="second-factor-needed")
 
 
 def lock_authenticator(user: User, *, confirmed: bool) -> TotpAuthenticator:
@@ -114,6 +132,11 @@ def refused(actor: Actor, wait: int) -> VerificationFailed | RateLimited:
     return RateLimited("Too many wrong codes. Wait a moment.", code="second-factor-throttled", retry_after=wait)
 
 
+def record_sign_in(actor: Actor, user: User, kind: Factor) -> None:
+    """Write that a member of staff is in, and by which second factor."""
+    audit.record(actor, Event.SIGN_IN_SUCCEEDED, user, details={"second_factor": kind.value})
+
+
 def backup_digest(user: User, code: str) -> str:
     """What the database keeps of a backup code."""
     return vault.blind_index(BACKUP, user.pk, plain_backup_code(code))
@@ -140,7 +163,7 @@ def _accept(actor: Actor, user: User, kind: Factor, signing_in: bool) -> None:
     if kind is Factor.BACKUP:
         audit.record(actor, Event.BACKUP_CODE_USED, user)
     if signing_in:
-        audit.record(actor, Event.SIGN_IN_SUCCEEDED, user, details={"second_factor": kind.value})
+        record_sign_in(actor, user, kind)
 
 
 def _matching_step(authenticator: TotpAuthenticator, code: str) -> int | None:

@@ -1,11 +1,13 @@
 """Signing in at the portal: the password. The second factor follows in `second_factor`.
 
-Five wrong passwords for one name from one address lock that pair for 15 minutes (django-axes, in the database).
+Five wrong passwords for one name from one address lock that pair for AXES_COOLOFF_TIME (django-axes, in the
+database).
 """
 
 from dataclasses import replace
 
 from axes.handlers.proxy import AxesProxyHandler
+from django.conf import settings
 from django.contrib.auth import authenticate
 
 from portal.accounts.models import User
@@ -15,7 +17,7 @@ from portal.core.actor import Actor
 from portal.core.errors import Locked, VerificationFailed
 
 WRONG = "The user name or the password is not right."
-LOCKED = "Too many attempts. Try again in 15 minutes."
+LOCKED = "Too many attempts. Try again in {minutes:.0f} minutes."
 
 
 class _Attempt:
@@ -46,7 +48,7 @@ def check_password(*, actor: Actor, username: str, password: str, user_agent: st
         return user
     _write_down(actor, User.objects.who_signs_in(username), locked=attempt.axes_locked_out)
     if attempt.axes_locked_out:
-        raise Locked(LOCKED, code="sign-in-locked")
+        raise Locked(LOCKED.format(minutes=settings.AXES_COOLOFF_TIME * 60), code="sign-in-locked")
     raise VerificationFailed(WRONG, code="sign-in-wrong")
 
 

@@ -11,6 +11,7 @@ from oauthlib.common import generate_token
 
 from portal.accounts import policies
 from portal.accounts.models import AccessToken, Application, ApplicationKind, RefreshToken, User
+from portal.accounts.operations import second_factor
 from portal.accounts.scopes import SCOPES_BY_KIND, STAFF_SCOPES
 from portal.accounts.tokens import find_refresh_token, find_token
 from portal.audit import log as audit
@@ -80,18 +81,24 @@ def issue_client_token(
 
 @transaction.atomic
 def issue_staff_token(
-    *, actor: Actor, user: User | None = None, lifetime: timedelta = policies.LONGEST_STAFF_TOKEN
+    *,
+    actor: Actor,
+    user: User | None = None,
+    lifetime: timedelta = policies.LONGEST_STAFF_TOKEN,
+    proof: second_factor.Verified | None = None,
 ) -> tuple[AccessToken, str]:
     """Give a member of staff a token for the API; what it may do is the person's role at each call.
 
-    Staff get one for themselves, for 15 minutes at most (the door asks for a fresh second factor first); a command
-    names the `user`. Raises Forbidden (another person), InvalidInput (lifetime), InvalidState (suspended).
+    Staff get one for themselves, for 15 minutes at most, and bring `proof`, a fresh second factor; a command names
+    the `user`. Raises Forbidden (another person, `second-factor-needed`), InvalidInput (lifetime), InvalidState
+    (suspended).
     """
     user_id = actor.user_id if user is None else user.pk
     person = None if user_id is None else User.objects.staff().filter(pk=user_id).first()
     if person is None:
         raise Forbidden("Only staff have staff tokens.", code="not-staff")
     policies.require_staff_token(actor, person.pk, lifetime)
+    second_factor.require_fresh(actor, proof)
     if not person.is_active:
         raise InvalidState("This person is suspended.", code="user-suspended")
     return _store(actor, AccessToken(user=person), STAFF_SCOPES, lifetime, generate_token())

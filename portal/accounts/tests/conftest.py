@@ -27,6 +27,7 @@ def _no_counts_from_another_test() -> Iterator[None]:
     ratelimit.breaker.reset()
     cache.clear()
     yield
+    ratelimit.breaker.reset()
     cache.clear()
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from django_otp.oath import hotp
 
 from portal.accounts.actors import staff_actor
-from portal.accounts.models import Application, Bank, User
-from portal.accounts.operations import enrolment
+from portal.accounts.models import Application, Bank, TotpAuthenticator, User
+from portal.accounts.operations import enrolment, second_factor
 from portal.accounts.operations.clients import Created, create_application
 from portal.accounts.scopes import DIALECTS, SCOPES_BY_KIND
 from portal.audit.models import AuditEvent
@@ -45,6 +45,12 @@ def enrol(user: User) -> tuple[str, list[str]]:
     secret = enrolment.start_enrolment(actor=signed_in(user), user=user).secret
     codes = enrolment.confirm_enrolment(actor=signed_in(user), user=user, code=code_at(secret, steps=-1))
     return secret, codes
+
+
+def proof_of(user: User, *, age: timedelta = timedelta()) -> second_factor.Verified:
+    """What proving the second factor would have given, so long ago."""
+    authenticator = TotpAuthenticator(user=user)
+    return second_factor.Verified(user.pk, clock.now() - age, second_factor.Factor.TOTP, authenticator, 10)
 
 
 def events(name: str = "") -> list[tuple[str, str]]:

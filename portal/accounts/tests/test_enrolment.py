@@ -1,6 +1,7 @@
 """Setting up the authenticator app."""
 
 from base64 import b32decode
+from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -14,7 +15,7 @@ from portal.accounts.operations.enrolment import (
     start_enrolment,
 )
 from portal.accounts.operations.second_factor import verify_second_factor
-from portal.accounts.tests.people import code_at, enrol, events, signed_in
+from portal.accounts.tests.people import SYSTEM, code_at, enrol, events, proof_of, signed_in
 from portal.audit.models import AuditEvent
 from portal.core.errors import Conflict, Forbidden, InvalidState, RateLimited, VerificationFailed
 
@@ -57,6 +58,20 @@ def test_the_first_right_code_confirms_and_gives_ten_backup_codes(bea: User) -> 
     assert events() == [("second-factor.enrolled", "")]
     kept = str(list(BackupCode.objects.values())) + str(list(AuditEvent.objects.values()))
     assert not any(code in kept or code.replace("-", "") in kept for code in [*codes, made.secret])
+
+
+def test_a_first_code_that_signs_in_says_so_after_the_enrolment(bea: User) -> None:
+    made = start_enrolment(actor=signed_in(bea), user=bea)
+    confirm_enrolment(actor=signed_in(bea), user=bea, code=code_at(made.secret), signing_in=True)
+    assert events() == [("second-factor.enrolled", ""), ("sign-in.succeeded", "")]
+    assert AuditEvent.objects.get(event="sign-in.succeeded").data["details"] == {"second_factor": "totp"}
+
+
+def test_a_wrong_first_code_signs_nobody_in(bea: User) -> None:
+    start_enrolment(actor=signed_in(bea), user=bea)
+    with pytest.raises(VerificationFailed):
+        confirm_enrolment(actor=signed_in(bea), user=bea, code="000000", signing_in=True)
+    assert events() == [("second-factor.refused", "second-factor-wrong")]
 
 
 def test_the_code_that_confirmed_does_not_sign_in(bea: User) -> None:
@@ -116,8 +131,8 @@ def test_nobody_sets_up_the_second_factor_of_another(bea: User) -> None:
 
 def test_new_backup_codes_end_the_unused_old_ones(bea: User) -> None:
     _, old = enrol(bea)
-    verify_second_factor(actor=signed_in(bea), user=bea, code=old[0])
-    new = renew_backup_codes(actor=signed_in(bea), user=bea)
+    proof = verify_second_factor(actor=signed_in(bea), user=bea, code=old[0])
+    new = renew_backup_codes(actor=signed_in(bea), user=bea, proof=proof)
     assert not set(old) & set(new)
     assert BackupCode.objects.filter(user=bea, used_at=None).count() == 10
     assert BackupCode.objects.filter(user=bea).count() == 11
@@ -126,7 +141,20 @@ def test_new_backup_codes_end_the_unused_old_ones(bea: User) -> None:
     assert events("backup-codes.renewed") == [("backup-codes.renewed", "")]
 
 
+def test_new_backup_codes_need_ones_own_second_factor_of_the_last_five_minutes(bea: User) -> None:
+    enrol(bea)
+    before = list(BackupCode.objects.order_by("pk").values())
+    cem = make_staff(bea.bank, name="Cem")
+    for proof in (None, proof_of(bea, age=timedelta(minutes=5, seconds=1)), proof_of(cem)):
+        with pytest.raises(Forbidden) as refusal:
+            renew_backup_codes(actor=signed_in(bea), user=bea, proof=proof)
+        assert refusal.value.code == "second-factor-needed"
+    assert list(BackupCode.objects.order_by("pk").values()) == before
+    assert events("backup-codes.renewed") == []
+    assert len(renew_backup_codes(actor=SYSTEM, user=bea)) == 10
+
+
 def test_backup_codes_need_an_authenticator(bea: User) -> None:
     with pytest.raises(InvalidState):
-        renew_backup_codes(actor=signed_in(bea), user=bea)
+        renew_backup_codes(actor=signed_in(bea), user=bea, proof=proof_of(bea))
     assert BackupCode.objects.count() == 0

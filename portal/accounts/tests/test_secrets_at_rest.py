@@ -42,7 +42,7 @@ def test_no_token_secret_seed_code_or_contact_stands_in_the_database(
         check_password(actor=Actor.anonymous(Channel.PORTAL, ip="192.0.2.1"), username="bea", password=password[1:])
     seed, codes = enrol(bea)
     totp_code = code_at(seed)
-    verify_second_factor(actor=signed_in(bea), user=bea, code=totp_code)
+    proof = verify_second_factor(actor=signed_in(bea), user=bea, code=totp_code)
     verify_second_factor(actor=signed_in(bea), user=bea, code=codes[0])
     browser = Client()
     browser.get("/sign-in?username=bea")
@@ -67,7 +67,7 @@ def test_no_token_secret_seed_code_or_contact_stands_in_the_database(
         "refresh token": pair.refresh_raw,
         "renewed token": renewed["access_token"],
         "renewed refresh token": renewed["refresh_token"],
-        "staff token": issue_staff_token(actor=signed_in(bea))[1],
+        "staff token": issue_staff_token(actor=signed_in(bea), proof=proof)[1],
         "client secret": server.client_secret,
         "mobile client secret": mobile.client_secret,
         "app secret": mobile.app_secret,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from axes.models import AccessAttempt
+from django.conf import LazySettings
 
 from devices.tests.factories import make_bank, make_customer, make_staff
 from portal.accounts.backends import StaffBackend
@@ -91,6 +92,13 @@ def test_a_lock_holds_nobody_else_up_and_ends_after_fifteen_minutes(bea: User) -
         attempt(password="wrong", ip="192.0.2.9")
     with time_machine.travel(clock.now() + timedelta(minutes=15, seconds=1), tick=False):
         assert attempt() == bea
+
+
+def test_a_lock_says_how_long_it_may_last(bea: User, settings: LazySettings) -> None:
+    for hours, minutes in ((0.25, 15), (2, 120)):
+        settings.AXES_COOLOFF_TIME = hours
+        outcome = [attempt(password="wrong") for _ in range(5)][-1]
+        assert str(outcome) == f"Too many attempts. Try again in {minutes} minutes."
 
 
 def test_a_lock_is_written_once_a_minute(bea: User) -> None:

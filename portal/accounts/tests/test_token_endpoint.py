@@ -1,6 +1,7 @@
 """POST /oauth/token: who gets a token, and in which words the others are refused."""
 
 import json
+import socket
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -144,13 +145,26 @@ def test_after_thirty_failures_a_minute_the_next_is_429(call: Caller, server: Cr
     assert call("token", wrong, ip="127.0.0.9", **GRANT).status == 401
 
 
+def test_without_a_cache_a_wrong_secret_is_503_and_a_right_one_passes(
+    call: Caller, server: Created, settings: LazySettings
+) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        address = f"redis://127.0.0.1:{reserved.getsockname()[1]}/1"
+        settings.CACHES = {"default": {"BACKEND": "portal.valkey.ValkeyCache", "LOCATION": address}}
+        refused(call("token", Created(server.application, "wrong", ""), **GRANT), 503, "temporarily_unavailable")
+        assert events() == [("token.refused", "client-secret-wrong")]
+        assert call("token", server, **GRANT).status == 200
+    assert AccessToken.objects.count() == 1
+
+
 def test_unknown_clients_of_one_address_share_a_limit(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = []
     hit = ratelimit.hit
 
-    def noted(name: str, key: str, *, limit: int, window: int) -> ratelimit.Rate:
+    def noted(name: str, key: str, *, limit: int, window: int, guards_secret: bool) -> ratelimit.Rate:
         keys.append(key)
-        return hit(name, key, limit=limit, window=window)
+        return hit(name, key, limit=limit, window=window, guards_secret=guards_secret)
 
     monkeypatch.setattr(ratelimit, "hit", noted)
     for number in range(3):

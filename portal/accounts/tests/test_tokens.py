@@ -18,7 +18,7 @@ from portal.accounts.operations.tokens import (
     issue_token_pair,
 )
 from portal.accounts.roles import Role
-from portal.accounts.tests.people import HOUR, SYSTEM, events, make_client, signed_in, suspend
+from portal.accounts.tests.people import HOUR, SYSTEM, events, make_client, proof_of, signed_in, suspend
 from portal.accounts.tokens import find_token, reason_dead
 from portal.audit.models import AuditEvent
 from portal.core import clock
@@ -213,7 +213,7 @@ def test_only_our_commands_issue_tokens_for_others(mobile: Application, ada: Use
 
 def test_staff_get_a_short_token_of_their_own(bank: Bank) -> None:
     bea = make_staff(bank, Role.OPERATOR, username="bea")
-    token, raw = issue_staff_token(actor=signed_in(bea))
+    token, raw = issue_staff_token(actor=signed_in(bea), proof=proof_of(bea))
     assert (token.user, token.application, token.scope) == (bea, None, "staff")
     assert timedelta(minutes=14) < token.expires - clock.now() <= timedelta(minutes=15)
     assert dead(raw) is None
@@ -226,7 +226,7 @@ def test_staff_get_a_short_token_of_their_own(bank: Bank) -> None:
 
 def test_a_staff_token_follows_the_role_and_dies_with_the_person(bank: Bank) -> None:
     bea = make_staff(bank, Role.OPERATOR)
-    raw = issue_staff_token(actor=signed_in(bea))[1]
+    raw = issue_staff_token(actor=signed_in(bea), proof=proof_of(bea))[1]
     User.objects.filter(pk=bea.pk).update(role=Role.AUDITOR)
     found = find_token(raw)
     assert found is not None
@@ -238,9 +238,9 @@ def test_a_staff_token_follows_the_role_and_dies_with_the_person(bank: Bank) -> 
 def test_staff_get_no_long_token_and_none_for_others(bank: Bank, ada: User) -> None:
     bea, cem = make_staff(bank), make_staff(bank, name="Cem")
     with pytest.raises(InvalidInput):
-        issue_staff_token(actor=signed_in(bea), lifetime=timedelta(minutes=16))
+        issue_staff_token(actor=signed_in(bea), lifetime=timedelta(minutes=16), proof=proof_of(bea))
     with pytest.raises(Forbidden):
-        issue_staff_token(actor=signed_in(bea), user=cem)
+        issue_staff_token(actor=signed_in(bea), user=cem, proof=proof_of(bea))
     with pytest.raises(Forbidden):
         issue_staff_token(actor=SYSTEM, user=ada)
     with pytest.raises(Forbidden):
@@ -251,6 +251,17 @@ def test_staff_get_no_long_token_and_none_for_others(bank: Bank, ada: User) -> N
         issue_staff_token(actor=SYSTEM, user=cem)
     assert AccessToken.objects.count() == 0
     assert issue_staff_token(actor=SYSTEM, user=bea, lifetime=timedelta(days=1))[0].user == bea
+
+
+def test_staff_bring_their_own_second_factor_of_the_last_five_minutes(bank: Bank) -> None:
+    bea, cem = make_staff(bank), make_staff(bank, name="Cem")
+    for proof in (None, proof_of(bea, age=timedelta(minutes=5, seconds=1)), proof_of(cem)):
+        with pytest.raises(Forbidden) as refusal:
+            issue_staff_token(actor=signed_in(bea), proof=proof)
+        assert refusal.value.code == "second-factor-needed"
+    assert (AccessToken.objects.count(), events()) == (0, [])
+    issue_staff_token(actor=signed_in(bea), proof=proof_of(bea, age=timedelta(minutes=4, seconds=58)))
+    assert AccessToken.objects.count() == 1
 
 
 def test_actors_say_for_whom_a_token_speaks(

@@ -54,7 +54,7 @@ def test_a_page_costs_six_however_many_there_are(number: int, ada: User) -> None
     bound = Caller(make_token(user=ada, device=make_device(ada)))
     server = Caller(make_token(application=make_application(ada.bank, kind="bank")))
     for caller, query in [
-        (bound, "page-size=100"),
+        (bound, f"page-size=100&customer-number={ada.customer_number}"),
         (server, f"customer-number={ada.customer_number}&sort-by=nickname&sort-order=desc"),
         (server, f"page={number // 10}&device-statuses=active"),
     ]:

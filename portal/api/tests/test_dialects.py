@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
 
+from portal.accounts.sessions import NoSession, PortalSessionMiddleware
 from portal.api.dialect import Dialect
 from portal.api.errors import PLAIN, DoorError, refusal_of
 from portal.api.registry import MOUNTED, dialect_of_path
@@ -43,6 +46,13 @@ def refused(error: Exception, dialect: Dialect, **values: Any) -> tuple[int, dic
 def form(dialect: Dialect, status: int) -> set[str]:
     serializer = dialect.error_serializers.get(status) or dialect.error_serializers[0]
     return {dialect.spelling.name(str(name)) for name, field in serializer().fields.items() if field.required}
+
+
+def test_no_dialect_opens_by_a_cookie() -> None:
+    for mounted in MOUNTED:
+        request = RequestFactory().get(f"/{mounted.mount}x")
+        PortalSessionMiddleware(lambda _: HttpResponse()).process_request(request)
+        assert isinstance(request.session, NoSession), mounted.dialect.name
 
 
 @every_dialect

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from portal.web.charts import DayCount, activity, distribution, sparkline, tick_step
+from portal.web.charts import DayCount, activity, distribution, tick_step
 
 
 def _days(*counts: tuple[int, int]) -> list[DayCount]:
@@ -78,17 +78,3 @@ def test_shares_never_round_something_to_nothing_or_nearly_all_to_all() -> None:
 
 def test_nothing_to_share_out_is_a_bar_without_parts() -> None:
     assert [part.width for part in distribution([("ACTIVE", 0)]).parts] == ["0%"]
-
-
-def test_a_sparkline_runs_from_edge_to_edge_and_needs_two_values() -> None:
-    line = sparkline([0, 10, 5])
-    assert line is not None
-    assert line.line == "0.0,22.0 50.0,2.0 100.0,12.0"
-    assert line.area == "0,24 0.0,22.0 50.0,2.0 100.0,12.0 100,24"
-    assert sparkline([7]) is None
-
-
-def test_a_flat_sparkline_is_a_straight_line() -> None:
-    line = sparkline([7, 7])
-    assert line is not None
-    assert line.line == "0.0,22.0 100.0,22.0"

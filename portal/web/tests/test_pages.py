@@ -191,12 +191,6 @@ def test_a_limit_says_when_to_come_back() -> None:
     assert answer["Retry-After"] == "7"
 
 
-def test_the_lock_out_page_says_how_long() -> None:
-    answer = errors.locked_out(RequestFactory().post("/sign-in"), None, {"username": "bea"})
-    assert (answer.status_code, answer["Retry-After"]) == (429, "900")
-    assert "bea" not in answer.content.decode()
-
-
 def test_a_missing_right_says_which_roles_have_it() -> None:
     error = Forbidden("This needs a right.", capability="devices.block")
     page = errors.refused(RequestFactory().get("/"), error).content.decode()

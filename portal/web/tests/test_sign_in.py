@@ -189,6 +189,7 @@ def test_first_sign_in_sets_up_the_authenticator_and_shows_backup_codes_once(cli
     assert done.status_code == 200
     assert len(done.context["codes"]) == 10
     assert done["Cache-Control"] == "no-store"
+    assert events() == ["second-factor.enrolled", "sign-in.succeeded"]
     assert client.get("/account").status_code == 200
     assert client.get("/sign-in/enrol")["Location"] == "/sign-in"
     assert TotpAuthenticator.objects.get(user=bea).confirmed

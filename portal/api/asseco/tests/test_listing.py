@@ -51,7 +51,7 @@ def caller(ada: User) -> Caller:
 
 @pytest.fixture
 def server(ada: User) -> Caller:
-    return Caller(make_token(application=make_application(ada.bank, kind="bank")))
+    return Caller(make_token(application=make_application(ada.bank, kind="bank", name="core banking")))
 
 
 def listed(response: Any) -> list[str]:
@@ -174,16 +174,29 @@ def test_the_banks_server_sees_all_of_its_bank_or_one_customers(server: Caller, 
     make_device(bea, nickname="b")
     make_device(make_customer(make_bank(), "Cem", customer_number="X1"), nickname="c")
     assert listed(server.get(f"{ASSECO}?sort-by=nickname")) == ["a", "b"]
-    assert listed(server.get(f"{ASSECO}?customer-number={bea.customer_number}")) == ["b"]
-    assert listed(server.get(f"{ASSECO}?customer-number=X1")) == listed(server.get(f"{ASSECO}?customer-number=no"))
+    for name in (bea.customer_number, bea.public_id):
+        assert listed(server.get(f"{ASSECO}?customer-number={name}")) == ["b"]
+
+
+def test_a_customer_of_another_bank_and_nobody_are_the_same_to_the_banks_server(server: Caller, ada: User) -> None:
+    cem = make_customer(make_bank(), "Cem", customer_number="X1")
+    make_device(cem)
+    answers = set()
+    for name in ("X1", cem.public_id, "nobody", make_staff(ada.bank).public_id):
+        with refused_once("identity-mismatch", who="core banking"):
+            response = server.get(f"{ASSECO}?customer-number={name}")
+        answers.add((response.status_code, response.content))
+    assert [status for status, _ in answers] == [403]
 
 
 def test_a_customers_number_in_its_own_query_is_a_claim(caller: Caller, ada: User) -> None:
     make_device(ada, nickname="mine")
-    assert listed(caller.get(f"{ASSECO}?customer-number={ada.customer_number}")) == ["mine"]
-    for number in (make_customer(ada.bank, "Bea").customer_number, "nobody"):
+    for name in (ada.customer_number, ada.public_id):
+        assert listed(caller.get(f"{ASSECO}?customer-number={name}")) == ["mine"]
+    bea = make_customer(ada.bank, "Bea")
+    for name in (bea.customer_number, bea.public_id, "nobody"):
         with refused_once("identity-mismatch", who="Ada"):
-            assert caller.get(f"{ASSECO}?customer-number={number}").status_code == 403
+            assert caller.get(f"{ASSECO}?customer-number={name}").status_code == 403
 
 
 def test_staff_need_the_right_to_look(ada: User) -> None:
@@ -192,7 +205,13 @@ def test_staff_need_the_right_to_look(ada: User) -> None:
     assert listed(reader.get(ASSECO)) == ["mine"]
     administrator = make_staff(ada.bank, Role.ADMINISTRATOR)
     caller = Caller(make_token(user=administrator))
-    for path in (ASSECO, f"{ASSECO}/{device.pk}", f"{ASSECO}/unknown", f"/v1/device/devices/{device.pk}"):
+    for path in (
+        ASSECO,
+        f"{ASSECO}?customer-number=no",
+        f"{ASSECO}/{device.pk}",
+        f"{ASSECO}/unknown",
+        f"/v1/device/devices/{device.pk}",
+    ):
         with refused_once("capability-missing", who=f"Bea ({administrator.username})"):
             assert caller.get(path).status_code == 403
 
