@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from devices.models import Category, Device, DeviceKey, Kind
+from devices.models import Device, DeviceKey, Kind
 from devices.operations.activation import Change, activate_device, block_device, deactivate_device
 from devices.operations.corrections import CORRECTABLE, correct_device
-from devices.states import DeviceStatus, HeldBy
+from devices.states import Category, DeviceStatus, HeldBy
 from portal.accounts.roles import Capability
 from portal.core.actor import Actor
 from portal.web.admin_actions import RowAction, run_with_reason

@@ -4,10 +4,10 @@ from typing import Final
 
 from django import forms
 
-from devices.models import Category, Kind
+from devices.models import Kind
 from devices.operations.facts import MAX_LENGTHS
 from devices.queries import DeviceFilter
-from devices.states import DeviceStatus
+from devices.states import Category, DeviceStatus
 from portal.web.forms import PortalForm
 
 LONGEST_SEARCH: Final = 128

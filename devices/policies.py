@@ -66,6 +66,14 @@ def _held_by_bank(device: Device) -> Verdict:
     )
 
 
+def _blocked_by_bank(device: Device) -> Verdict:
+    if device.status != DeviceStatus.BLOCKED or device.held_by != HeldBy.BANK:
+        return YES
+    return Verdict(
+        Conflict("This device is blocked and held by the bank. It takes a second person.", code="needs-second-person")
+    )
+
+
 def first_no(*verdicts: Verdict) -> Verdict:
     """The first refusal, or yes."""
     return next((verdict for verdict in verdicts if not verdict.allowed), YES)
@@ -81,13 +89,9 @@ def may_activate(actor: Actor) -> Verdict:
 def activate(actor: Actor, device: Device) -> Verdict:
     """Staff and the bank activate. A device that the bank blocked needs a second person."""
     may = may_activate(actor)
-    if may.allowed and device.status == DeviceStatus.BLOCKED and device.held_by == HeldBy.BANK:
-        return Verdict(
-            Conflict("The bank blocked this device. A second person has to lift it.", code="needs-second-person")
-        )
     if may.allowed and device.status == DeviceStatus.ACTIVE:
         return YES
-    return first_no(may, _state(device, DeviceStatus.ACTIVE))
+    return first_no(may, _blocked_by_bank(device), _state(device, DeviceStatus.ACTIVE))
 
 
 def may_deactivate(actor: Actor) -> Verdict:
@@ -140,11 +144,12 @@ def may_unregister(actor: Actor) -> Verdict:
 
 
 def unregister(actor: Actor, device: Device) -> Verdict:
-    """The owner cannot while the bank holds the device. One that is retired already stays so."""
+    """The owner cannot while the bank holds the device; nobody alone can while it is blocked by the bank, because its
+    identifier could then be registered anew. One that is retired already stays so."""
     may = may_unregister(actor)
-    if not may.allowed or not actor.is_customer or device.status == DeviceStatus.RETIRED:
+    if not may.allowed or device.status == DeviceStatus.RETIRED:
         return may
-    return _held_by_bank(device)
+    return first_no(_held_by_bank(device) if actor.is_customer else YES, _blocked_by_bank(device))
 
 
 def may_edit(actor: Actor) -> Verdict:

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from devices import policies
-from devices.models import Category, Device, DeviceQuerySet, Kind
-from devices.states import DeviceStatus
+from devices.models import Device, Kind
+from devices.querysets import DeviceQuerySet
+from devices.states import Category, CertificateStatus, DeviceStatus, Enrollment
 from portal.accounts.models import AccessToken, User
 from portal.accounts.queries import claimed_customer
 from portal.core import clock
@@ -25,12 +26,11 @@ COUNTED_UP_TO: Final = 1000
 class Posture:
     """What is derived from a device's rows, never stored.
 
-    enrollment_status: NOT_ENROLLED (no key), PENDING (a key not proved yet), ENROLLED, REVOKED (retired).
     certificate_status: NONE while the device has no certificate.
     """
 
-    enrollment_status: str
-    certificate_status: str
+    enrollment_status: Enrollment
+    certificate_status: CertificateStatus
     pin_enabled: bool
     certificate_valid: bool
     checked_at: datetime
@@ -38,7 +38,12 @@ class Posture:
 
 def get_device(actor: Actor, device_id: str) -> Device:
     """The device that a text names among those the actor may know of. Raises NotFound."""
-    return _readable(actor).get_named(device_id, actor.bank_id)
+    return _with_all(_readable(actor)).get_named(device_id, actor.bank_id)
+
+
+def get_owned_device(actor: Actor, device_id: str) -> Device:
+    """The same among the devices that customers own: cards and tokens of the bank are unknown here."""
+    return _with_all(_readable(actor)).owned().get_named(device_id, actor.bank_id)
 
 
 def device_for_status(actor: Actor, device_id: str | None) -> Device:
@@ -50,9 +55,8 @@ def device_for_status(actor: Actor, device_id: str | None) -> Device:
     if device_id:
         return get_device(actor, device_id)
     if actor.device_id:
-        bound = _readable(actor).filter(pk=actor.device_id).first()
-        if bound is not None:
-            return bound
+        if bound := list(_readable(actor).filter(pk=actor.device_id)):
+            return bound[0]
     elif actor.is_customer:
         own = list(_readable(actor).owned().in_use()[:2])
         if len(own) == 1:
@@ -63,14 +67,19 @@ def device_for_status(actor: Actor, device_id: str | None) -> Device:
 def _readable(actor: Actor) -> DeviceQuerySet:
     if actor.is_staff:
         policies.read(actor).require()
-    return Device.objects.visible_to(actor).select_related("owner").prefetch_related("keys")
+    return Device.objects.visible_to(actor)
+
+
+def _with_all(devices: DeviceQuerySet) -> DeviceQuerySet:
+    """With what most answers tell about a device."""
+    return devices.select_related("owner").prefetch_related("keys")
 
 
 def posture_of(device: Device) -> Posture:
     """The device's posture at this moment. Reads its keys, in one query when they are not prefetched."""
     return Posture(
         enrollment_status=_enrollment_status(device),
-        certificate_status="NONE",
+        certificate_status=CertificateStatus.NONE,
         pin_enabled=False,
         certificate_valid=False,
         checked_at=clock.now(),
@@ -82,12 +91,13 @@ def has_proved_key(device: Device) -> bool:
     return any(key.proved_at and not key.retired_at for key in device.keys.all())
 
 
-def _enrollment_status(device: Device) -> str:
+def _enrollment_status(device: Device) -> Enrollment:
     if device.status == DeviceStatus.RETIRED:
-        return "REVOKED"
-    if has_proved_key(device):
-        return "ENROLLED"
-    return "PENDING" if any(not key.retired_at for key in device.keys.all()) else "NOT_ENROLLED"
+        return Enrollment.REVOKED
+    in_use = [key for key in device.keys.all() if not key.retired_at]
+    if not in_use:
+        return Enrollment.NOT_ENROLLED
+    return Enrollment.ENROLLED if any(key.proved_at for key in in_use) else Enrollment.PENDING
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ def owned_devices_page(
     customer_id: `USR_…` or the bank's number, as `claimed_customer` takes it. statuses: `DeviceStatus` values.
     sort_by: a key of `SORTS`. Raises Forbidden.
     """
-    devices = _readable(actor).owned()
+    devices = _with_all(_readable(actor)).owned()
     if customer_id is not None:
         devices = devices.filter(owner=claimed_customer(actor, customer_id))
     if statuses is not None:

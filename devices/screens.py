@@ -8,10 +8,10 @@ from typing import Final
 from django.urls import reverse
 
 from devices import policies, queries
-from devices.models import Category, Device, ExternalIdKind, Kind
+from devices.models import Device, ExternalIdKind, Kind
 from devices.operations.activation import Change, activate_device, block_device, deactivate_device
 from devices.policies import Verdict
-from devices.states import DeviceStatus, HeldBy
+from devices.states import Category, DeviceStatus, Enrollment, HeldBy
 from portal.core.actor import Actor
 
 
@@ -139,12 +139,6 @@ def status_since(device: Device) -> datetime | None:
 def posture(device: Device) -> list[dict[str, object]]:
     """The posture line by line; `good` is None where there is nothing to judge."""
     found = queries.posture_of(device)
-    notes = {
-        "ENROLLED": "The device has proved that it holds its key",
-        "PENDING": "A key is registered, but not proved yet",
-        "NOT_ENROLLED": "No key is registered",
-        "REVOKED": "The device is retired",
-    }
     return [
         {
             "label": "May use banking services",
@@ -153,8 +147,8 @@ def posture(device: Device) -> list[dict[str, object]]:
         },
         {
             "label": "Enrolled",
-            "good": found.enrollment_status == "ENROLLED",
-            "note": notes[found.enrollment_status],
+            "good": found.enrollment_status == Enrollment.ENROLLED,
+            "note": found.enrollment_status.label,
         },
         {
             "label": "Push messages",

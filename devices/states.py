@@ -1,10 +1,15 @@
-"""The states of a device and which may follow which."""
+"""The words that say what a device is and what it may do, and which states may follow which."""
 
 from collections.abc import Mapping
 
 from django.db.models import TextChoices
 
 from portal.core.errors import InvalidState
+
+
+class Category(TextChoices):
+    OWNED = "owned", "Owned by the customer"
+    ISSUED = "issued", "Issued by the bank"
 
 
 class DeviceStatus(TextChoices):
@@ -41,3 +46,24 @@ class HeldBy(TextChoices):
     NOBODY = "", "Nobody"
     OWNER = "owner", "Owner"
     BANK = "bank", "Bank"
+
+
+class Enrollment(TextChoices):
+    """What a device's keys say about it."""
+
+    NOT_ENROLLED = "NOT_ENROLLED", "No key is registered"
+    PENDING = "PENDING", "A key is registered, but not proved yet"
+    ENROLLED = "ENROLLED", "The device has proved that it holds its key"
+    REVOKED = "REVOKED", "The device is retired"
+
+
+class CertificateStatus(TextChoices):
+    """The words for a device's certificate (Adiba, "Check Device Status")."""
+
+    NONE = "NONE", "None"
+    PENDING = "PENDING", "Pending"
+    VALID = "VALID", "Valid"
+    EXPIRING = "EXPIRING", "Expiring"
+    EXPIRED = "EXPIRED", "Expired"
+    REVOKED = "REVOKED", "Revoked"
+    ON_HOLD = "ON_HOLD", "On hold"

@@ -13,8 +13,10 @@ app.autodiscover_tasks()
 
 
 @worker_init.connect
-def refuse_broken_settings(**kwargs: object) -> None:
-    """A worker with a broken setting stops with one line, as the web server does."""
+def prepare_worker(**kwargs: object) -> None:
+    """As the web server: a broken setting stops it with one line, and no statement takes for ever."""
     from portal.checks import require_safe_settings
+    from portal.database import limit_statements
 
     require_safe_settings()
+    limit_statements()

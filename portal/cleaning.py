@@ -10,6 +10,7 @@ from portal.accounts.models import AccessToken, PortalSession, RefreshToken
 from portal.core import clock
 from portal.idempotency import KEPT as ANSWERS_KEPT
 from portal.models import JobSlot, StoredAnswer, WorkerBeat
+from portal.outbox.models import Message, MessageState
 
 BATCH = 500  # rows in one transaction
 BATCHES = 20  # of one kind in one run; the next run goes on
@@ -17,10 +18,12 @@ SLOTS_KEPT = timedelta(days=1)
 WORKERS_KEPT = timedelta(days=7)
 ORPHANS_KEPT = timedelta(days=1)
 TOKENS_KEPT = timedelta(days=30)  # after they expired, for those who look into an incident
+# Until a customer's complaint about a message has come: afterwards its recipient is personal data without a use.
+MESSAGES_KEPT = timedelta(days=90)  # after they were sent or given up
 
 
 def clean() -> dict[str, int]:
-    """Delete old slots, answers, sessions and tokens. Returns the rows deleted by kind; a repeat finds none."""
+    """Delete what is older than its span. Returns the rows deleted by kind; a repeat finds none."""
     counts: dict[str, int] = {}
     for name, rows in _old():
         counts[name] = counts.get(name, 0) + _delete(rows)
@@ -33,6 +36,8 @@ def _old() -> Iterator[tuple[str, QuerySet[Model]]]:
     yield "answers", StoredAnswer.objects.filter(created_at__lt=now - ANSWERS_KEPT)
     yield "workers", WorkerBeat.objects.filter(seen_at__lt=now - WORKERS_KEPT)
     yield "sessions", PortalSession.objects.over()
+    yield "messages", Message.objects.filter(state=MessageState.SENT, sent_at__lt=now - MESSAGES_KEPT)
+    yield "messages", Message.objects.filter(state=MessageState.FAILED, next_try_at__lt=now - MESSAGES_KEPT)
     # A used refresh token is kept while it could come back: that is how a stolen one is noticed (RFC 9700 4.14).
     reused = now - timedelta(seconds=int(str(settings.OAUTH2_PROVIDER["REFRESH_TOKEN_EXPIRE_SECONDS"])))
     yield "refresh tokens", RefreshToken.objects.filter(revoked__lt=reused)
@@ -50,7 +55,8 @@ def _delete(rows: QuerySet[Model]) -> int:
     for _ in range(BATCHES):
         keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
         if keys:
-            deleted += rows.model._default_manager.filter(pk__in=keys).delete()[0]
+            _, by_table = rows.model._default_manager.filter(pk__in=keys).delete()
+            deleted += by_table.get(rows.model._meta.label, 0)
         if len(keys) < BATCH:
             break
     return deleted

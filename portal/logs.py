@@ -72,6 +72,7 @@ def formatter() -> structlog.stdlib.ProcessorFormatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _problem,
+            _one_line,
             _redacted,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -110,6 +111,13 @@ def _problem(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
 def _places(trace: TracebackType | None) -> list[str]:
     frames = traceback.extract_tb(trace)[-_FRAMES:]
     return [f"{'/'.join(frame.filename.split('/')[-3:])}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _one_line(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """Celery puts a whole traceback, with its paths, behind the first line of its text."""
+    if str(event.get("logger", "")).startswith("celery"):
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event
 
 
 def _redacted(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:

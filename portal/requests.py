@@ -7,8 +7,12 @@ An address, a scheme or a client certificate in a header is only a claim. It cou
 import ipaddress
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from threading import BoundedSemaphore
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bound_contextvars
 
@@ -26,6 +30,7 @@ _FORWARDED = re.compile(
 )
 _CERTIFICATE = re.compile(r"HTTP_(X_)?((SSL|TLS)_)?CLIENT_(CERT|S_DN|I_DN|VERIFY|DN|FINGERPRINT|SERIAL).*")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_LARGEST_FORM = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 _HOPS = 32  # more entries than this in X-Forwarded-For are noise
 
 
@@ -42,6 +47,7 @@ class RequestContextMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self.bodies = BoundedSemaphore(max(1, settings.WEB_THREADS * 3 // 4))
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         peer = _peer(request)
@@ -53,10 +59,38 @@ class RequestContextMiddleware:
         request.META[REQUEST_ID] = name
         if not trusted:
             _strip(request)
+        if not self._body_came(request):
+            return HttpResponse("Busy.\n", status=503, content_type="text/plain", headers={"Retry-After": "5"})
         with bound_contextvars(request_id=name):
             response = self.get_response(request)
         response["X-Request-Id"] = name
         return response
+
+    def _body_came(self, request: HttpRequest) -> bool:
+        """Wait for the body here, where at most three quarters of the threads may: a caller that sends slowly holds
+        its thread, and many of them must not hold them all. False: that many wait already.
+
+        What is wrong with a body (too large, cut off) is said later, by the door it was sent to.
+        """
+        chunked = bool(request.META.get("HTTP_TRANSFER_ENCODING"))
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not chunked and not (length.isascii() and length.isdigit() and 0 < int(length) <= _LARGEST_FORM):
+            return True
+        if not self.bodies.acquire(blocking=False):
+            return False
+        try:
+            _read_ahead(request, chunked=chunked)
+        finally:
+            self.bodies.release()
+        return True
+
+
+def _read_ahead(request: HttpRequest, *, chunked: bool) -> None:
+    with suppress(OSError, RequestDataTooBig):
+        if chunked:
+            request.META["wsgi.input"] = BytesIO(request.META["wsgi.input"].read(settings.BODY_LIMIT + 1))
+        else:
+            len(request.body)  # kept by the request
 
 
 def client_ip(request: HttpRequest) -> str:

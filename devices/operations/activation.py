@@ -1,4 +1,7 @@
-"""Switching devices on and off."""
+"""Switching devices on and off.
+
+`owned_only`: cards and tokens of the bank are unknown to the call, as they always are to a customer.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,9 +43,9 @@ def activate_device(*, actor: Actor, device_id: str, reason: str = "") -> Change
 
 
 @transaction.atomic
-def unblock_device(*, actor: Actor, device_id: str, reason: str = "") -> Change:
+def unblock_device(*, actor: Actor, device_id: str, reason: str = "", owned_only: bool = False) -> Change:
     """Undo a block. A customer undoes only the owner's own; for everybody else it is `activate_device`."""
-    return _switch_on(actor, device_id, reason, policies.may_unblock, policies.unblock)
+    return _switch_on(actor, device_id, reason, policies.may_unblock, policies.unblock, owned_only)
 
 
 @transaction.atomic
@@ -56,18 +59,18 @@ def deactivate_device(*, actor: Actor, device_id: str, reason: str = "") -> Chan
 
 
 @transaction.atomic
-def block_device(*, actor: Actor, device_id: str, reason: str = "") -> Change:
+def block_device(*, actor: Actor, device_id: str, reason: str = "", owned_only: bool = False) -> Change:
     """Block a device and end its sessions in the same transaction. Repeats and reasons as in `deactivate_device`."""
-    return _switch_off(actor, device_id, reason, DeviceStatus.BLOCKED)
+    return _switch_off(actor, device_id, reason, DeviceStatus.BLOCKED, owned_only)
 
 
 @transaction.atomic
-def unregister_device(*, actor: Actor, device_id: str, reason: str = "") -> Change:
+def unregister_device(*, actor: Actor, device_id: str, reason: str = "", owned_only: bool = False) -> Change:
     """Retire a device for good, end its sessions and forget its push handle. A retired device stays as it is.
 
     Its external identifier may then be registered anew. Raises NotFound, Forbidden, InvalidState.
     """
-    device, reason = _locked(actor, device_id, reason, policies.may_unregister)
+    device, reason = _locked(actor, device_id, reason, policies.may_unregister, owned_only)
     policies.unregister(actor, device).require()
     now = clock.now()
     if device.status == DeviceStatus.RETIRED:
@@ -91,11 +94,13 @@ def unregister_device(*, actor: Actor, device_id: str, reason: str = "") -> Chan
     return Change(device, True, now, ended.sessions)
 
 
-def _locked(actor: Actor, device_id: str, reason: str, may: Callable[[Actor], Verdict]) -> tuple[Device, str]:
+def _locked(
+    actor: Actor, device_id: str, reason: str, may: Callable[[Actor], Verdict], owned_only: bool
+) -> tuple[Device, str]:
     may(actor).require()
     reason = check_text("reason", reason, required=actor.is_staff)
     devices = Device.objects.visible_to(actor)
-    if actor.is_customer:
+    if owned_only or actor.is_customer:
         devices = devices.owned()
     return devices.select_related("owner").for_change(device_id, actor.bank_id), reason
 
@@ -106,8 +111,9 @@ def _switch_on(
     reason: str,
     may: Callable[[Actor], Verdict],
     policy: Callable[[Actor, Device], Verdict],
+    owned_only: bool = False,
 ) -> Change:
-    device, reason = _locked(actor, device_id, reason, may)
+    device, reason = _locked(actor, device_id, reason, may, owned_only)
     policy(actor, device).require()
     now = clock.now()
     if device.status == DeviceStatus.ACTIVE:
@@ -124,10 +130,10 @@ def _switch_on(
     return Change(device, True, now)
 
 
-def _switch_off(actor: Actor, device_id: str, reason: str, status: DeviceStatus) -> Change:
+def _switch_off(actor: Actor, device_id: str, reason: str, status: DeviceStatus, owned_only: bool = False) -> Change:
     blocking = status == DeviceStatus.BLOCKED
     may = policies.may_block if blocking else policies.may_deactivate
-    device, reason = _locked(actor, device_id, reason, may)
+    device, reason = _locked(actor, device_id, reason, may, owned_only)
     (policies.block if blocking else policies.deactivate)(actor, device).require()
     now = clock.now()
     # What the bank holds stays the bank's, whatever the owner does afterwards.

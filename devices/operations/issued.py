@@ -3,9 +3,9 @@
 from django.db import transaction
 
 from devices import policies
-from devices.models import ISSUED_KINDS, Category, Device
+from devices.models import ISSUED_KINDS, Device
 from devices.operations.facts import check_text
-from devices.states import DeviceStatus
+from devices.states import Category, DeviceStatus
 from portal.accounts.models import User
 from portal.audit import log as audit
 from portal.audit.events import Event

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from devices import policies
-from devices.models import Category, Device, push_handle_index
+from devices.models import Device
 from devices.operations.facts import DESCRIPTIVE, DeviceFacts, check_push, check_text
 from devices.operations.notices import tell_owner
-from devices.states import DeviceStatus
+from devices.querysets import push_handle_index
+from devices.states import Category, DeviceStatus
 from portal.accounts.models import User
 from portal.accounts.queries import claimed_customer
 from portal.audit import log as audit

@@ -7,8 +7,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from devices.models import ISSUED_KINDS, Category, Device, DeviceKey, ExternalIdKind, Kind
-from devices.states import DeviceStatus, HeldBy
+from devices.models import ISSUED_KINDS, Device, DeviceKey, ExternalIdKind, Kind
+from devices.states import Category, DeviceStatus, HeldBy
 from portal.accounts.models import AccessToken, Application, Bank, User, UserKind
 from portal.accounts.roles import Role
 from portal.accounts.scopes import SCOPES_BY_KIND

@@ -142,6 +142,9 @@ def test_a_device_that_the_bank_blocked_needs_a_second_person() -> None:
             with pytest.raises(Conflict) as refusal:
                 step(actor=actor, device_id=str(device.pk), reason="please")
             assert refusal.value.code == "needs-second-person"
+    with pytest.raises(Conflict) as refusal:
+        unregister_device(actor=bank_actor(bank), device_id=str(device.pk))
+    assert refusal.value.code == "needs-second-person"
     assert snapshot(device) == rows
     assert AuditEvent.objects.count() == 0
 

@@ -172,7 +172,9 @@ def test_each_row_is_a_deed_of_its_own(bea: Client, ada: User) -> None:
 def test_a_device_that_the_bank_blocked_is_not_activated(bea: Client, ada: User) -> None:
     device = make_device(ada, DeviceStatus.BLOCKED)
     page = send(bea, "activate", device, reason="found again")
-    assert told(page) == [f"{device}: refused. The bank blocked this device. A second person has to lift it."]
+    assert told(page) == [
+        f"{device}: refused. This device is blocked and held by the bank. It takes a second person."
+    ]
     assert status_of(device) == "BLOCKED"
     assert events() == [("request.refused", "needs-second-person", str(device.pk))]
 

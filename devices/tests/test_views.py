@@ -207,7 +207,7 @@ def test_what_is_not_possible_says_who_can_grant_it(bank: Bank, ada: User) -> No
 def test_a_blocked_device_says_that_a_second_person_is_needed(bea: Client, ada: User) -> None:
     device = make_device(ada, DeviceStatus.BLOCKED)
     page = bea.get(url(device)).content.decode()
-    assert "The bank blocked this device. A second person has to lift it." in page
+    assert "This device is blocked and held by the bank. It takes a second person." in page
     assert "needs-second-person" in page
     assert url(device, "activate") not in page
 

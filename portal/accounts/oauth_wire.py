@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
@@ -70,7 +71,9 @@ def _answered(view: View, request: HttpRequest) -> JsonResponse:
         return refusal("invalid_client", "Client authentication failed.", 401)
     except RateLimited as limited:
         return refusal("too_many_requests", "Too many attempts.", 429, {"Retry-After": str(limited.retry_after)})
-    except Unavailable:
+    except (Unavailable, OperationalError, InterfaceError) as error:
+        if not isinstance(error, Unavailable):
+            logger.exception("the database does not answer")
         return refusal("temporarily_unavailable", "Try again later.", 503, {"Retry-After": "5"})
     except Exception:
         logger.exception("an OAuth endpoint failed")

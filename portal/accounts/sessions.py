@@ -100,7 +100,11 @@ class NoSession(SessionStore):
 
 
 class PortalSessionMiddleware(SessionMiddleware):
-    """Gives the portal's pages their session, and everything else none: a cookie opens no API."""
+    """Gives the portal's pages their session, and everything else none: a cookie opens no API.
+
+    No answer to a path with sessions is kept by any cache, redirects and refusals too: it is about one person at
+    one moment.
+    """
 
     def process_request(self, request: HttpRequest) -> None:
         if request.path_info.startswith(settings.WITHOUT_SESSION):
@@ -115,6 +119,7 @@ class PortalSessionMiddleware(SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if isinstance(getattr(request, "session", None), NoSession):
             return response
+        response["Cache-Control"] = "no-store"
         return super().process_response(request, response)
 
 

@@ -6,6 +6,7 @@ operation's business.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -108,9 +109,10 @@ class Output(serializers.Serializer[Any]):
     """A body as it is answered."""
 
 
-def names_of(kind: type[Input]) -> list[str]:
+@cache
+def names_of(kind: type[Input]) -> tuple[str, ...]:
     """The fields an input knows, under our names."""
-    return [str(name) for name in kind().fields]
+    return tuple(str(name) for name in kind().fields)
 
 
 def read(kind: type[Input], sent: Mapping[str, object], spelling: Spelling) -> Values:

@@ -136,7 +136,7 @@ def _first_this_minute(actor: Actor) -> bool:
     key = f"audit.limited.{hashlib.sha256(caller.encode('utf-8', 'replace')).hexdigest()}"
     try:
         return bool(cache.add(key, 1, timeout=120))
-    except Exception:  # noqa: BLE001  each cache has errors of its own, and none may cost the event
+    except Exception:
         logger.warning("the cache did not answer; the refusal is written uncounted", exc_info=True)
         return True
 

@@ -61,6 +61,7 @@ class Message(models.Model):
                 condition=Q(state__in=[MessageState.PENDING, MessageState.SENDING]),
             ),
             models.Index(fields=["next_try_at"], name="message_failed", condition=Q(state=MessageState.FAILED)),
+            models.Index(fields=["sent_at"], name="message_sent", condition=Q(state=MessageState.SENT)),
             models.Index(fields=["bank_id", "-id"], name="message_by_bank"),
         ]
 

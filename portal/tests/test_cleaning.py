@@ -1,5 +1,6 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -9,6 +10,9 @@ from devices.tests.factories import make_application, make_bank, make_customer
 from portal import cleaning, jobs, tasks
 from portal.accounts.models import AccessToken, PortalSession, RefreshToken, User
 from portal.models import JobSlot, StoredAnswer, WorkerBeat
+from portal.outbox import operations
+from portal.outbox.models import Message, MessageState, SinkDelivery
+from portal.outbox.tests.factories import make_message
 
 MOMENT = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -93,6 +97,7 @@ def test_sessions_answers_slots_and_workers_go_when_their_time_is_over() -> None
         "answers": 1,
         "workers": 1,
         "sessions": 1,
+        "messages": 0,
         "refresh tokens": 0,
         "access tokens": 0,
     }
@@ -107,6 +112,21 @@ def test_a_session_that_nobody_used_for_half_an_hour_goes() -> None:
             PortalSession.objects.create(session_key=name, session_data="", expire_date=MOMENT + DAY)
     assert clean_at(MOMENT)["sessions"] == 1
     assert PortalSession.objects.get().pk == "used"
+
+
+def test_messages_go_ninety_days_after_they_were_sent_or_given_up_and_waiting_ones_stay() -> None:
+    kept: list[UUID] = []
+    for age in (90 * DAY, 90 * DAY + timedelta(seconds=1)):
+        with time_machine.travel(MOMENT - age, tick=False):
+            sent, failed, waiting = (make_message() for _ in range(3))
+            Message.objects.filter(pk=failed.pk).update(body_sealed="t1.AAAA")
+            assert operations.deliver(sent.pk) == MessageState.SENT
+            assert operations.deliver(failed.pk) == MessageState.FAILED
+        kept += [waiting.pk] if kept else [sent.pk, failed.pk, waiting.pk]
+    assert SinkDelivery.objects.count() == 2
+    assert clean_at(MOMENT)["messages"] == 2
+    assert set(Message.objects.values_list("pk", flat=True)) == set(kept)
+    assert SinkDelivery.objects.get().pk == kept[0]
 
 
 def test_one_run_deletes_a_bounded_number_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

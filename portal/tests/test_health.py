@@ -61,7 +61,7 @@ def test_a_worker_that_was_not_seen_for_a_minute_is_missed() -> None:
 
 
 def test_audit_events_that_are_not_sealed_make_it_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.outbox.queries.unsealed_window", lambda: (3, 31.0))
+    monkeypatch.setattr("portal.queues.unsealed_window", lambda: (3, 31.0))
     status, checks = ready()
     assert status == 503
     assert checks["audit"] == {
@@ -73,7 +73,7 @@ def test_audit_events_that_are_not_sealed_make_it_not_ready(monkeypatch: pytest.
 
 
 def test_messages_that_do_not_leave_are_told_and_send_nobody_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.outbox.queries.OUTBOX_LIMIT", -1.0)
+    monkeypatch.setattr("portal.queues.OUTBOX_LIMIT", -1.0)
     make_message()
     status, checks = ready()
     assert status == 200, checks

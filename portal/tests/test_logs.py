@@ -88,6 +88,11 @@ def test_an_event_of_several_lines_is_one_line(lines: Lines) -> None:
     assert lines.one()["event"] == "first\nsecond"
 
 
+def test_a_traceback_in_celerys_text_is_left_out(lines: Lines) -> None:
+    logging.getLogger("celery.beat").error("Couldn't apply scheduled task\nTraceback: /some/where.py")
+    assert lines.one()["event"] == "Couldn't apply scheduled task"
+
+
 def test_a_request_is_one_line_without_path_query_or_token(client: Client, lines: Lines) -> None:
     client.get(f"/v1/fine/351756051523999?oauth_token={TOKEN}", headers={"Authorization": f"Bearer {TOKEN}"})
     looked, request = lines.all()

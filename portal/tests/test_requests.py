@@ -1,7 +1,10 @@
 """Where a request comes from, its id, and which headers count."""
 
+import io
 import ipaddress
 import json
+import threading
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -9,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import RequestFactory
 from structlog.contextvars import get_contextvars
 
+from portal.embedded.waiting import wait_until
 from portal.requests import RequestContextMiddleware, client_ip, read_address, request_id
 
 PROXY = "10.0.0.1"
@@ -173,3 +177,34 @@ def test_a_request_that_never_passed_the_middleware_has_its_peer_and_no_id() -> 
 def test_what_is_no_address_is_none_or_an_address(text: str) -> None:
     found = read_address(text)
     assert found is None or str(found) == "::1"
+
+
+def test_slow_bodies_never_hold_all_threads(settings: Any) -> None:
+    """Callers who announce a body and do not send it wait; the next one is told at once, and reads go on."""
+    settings.WEB_THREADS = 4
+    settings.DEMO = False
+    release = threading.Event()
+
+    class Slow(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            release.wait(30)
+            return b""
+
+    middleware = RequestContextMiddleware(lambda request: HttpResponse("answered"))
+
+    def post() -> HttpResponse:
+        request = RequestFactory().post("/oauth/token", b"x" * 100, content_type="text/plain")
+        request._stream = Slow()  # type: ignore[assignment]
+        return middleware(request)
+
+    waiting = [threading.Thread(target=post) for _ in range(3)]
+    for thread in waiting:
+        thread.start()
+    assert wait_until(lambda: middleware.bodies._value == 0, seconds=10)
+    refused = post()
+    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert middleware(RequestFactory().get("/healthz")).content == b"answered"
+    release.set()
+    for thread in waiting:
+        thread.join()
+    assert post().content == b"answered"

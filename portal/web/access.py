@@ -36,29 +36,23 @@ type StaffView[**P] = Callable[Concatenate[StaffRequest, P], HttpResponse]
 def signed_in[**P](view: StaffView[P]) -> Door[P]:
     """Let staff in whose password and second factor were right; send everybody else to the sign-in.
 
-    A DomainError that leaves the view becomes one audit event and a page. No page is kept by any cache.
+    A DomainError that leaves the view becomes one audit event and a page.
     """
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person = signed_in_person(request)
         if person is None:
-            return no_store(redirect(_sign_in_url(request)))
+            return redirect(_sign_in_url(request))
         ours = cast("StaffRequest", request)
         ours.person, ours.actor, ours.about = person, actor_of(request, person), None
         try:
-            return no_store(view(ours, *args, **kwargs))
+            return view(ours, *args, **kwargs)
         except DomainError as error:
             write_refusal(request, ours.actor, error, ours.about)
             return errors.refused(request, error)
 
     return guarded
-
-
-def no_store(response: HttpResponse) -> HttpResponse:
-    """Keep an answer out of every cache: it is about one person at one moment."""
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def _sign_in_url(request: HttpRequest) -> str:

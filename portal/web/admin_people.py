@@ -105,7 +105,7 @@ class ApplicationAdmin(PortalAdmin[Application]):
     search_fields = ("name", "=client_id")
 
     def rows(self, actor: Actor) -> QuerySet[Application]:
-        return Application.objects.filter(Q(bank_id=actor.bank_id)).select_related("bank")
+        return Application.objects.visible_to(actor).select_related("bank")
 
     @admin.display(description="Dialects")
     def dialect_names(self, row: Application) -> str:
@@ -129,4 +129,4 @@ class BankAdmin(PortalAdmin[Bank]):
     ordering = ("name",)
 
     def rows(self, actor: Actor) -> QuerySet[Bank]:
-        return Bank.objects.filter(Q(pk=actor.bank_id))
+        return Bank.objects.visible_to(actor)

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from devices.models import Kind
+from devices.states import HeldBy
 from portal.accounts.roles import Capability
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
@@ -20,6 +22,9 @@ CHANNELS: Final = {
     "command": "Command",
     "task": "Background work",
 }
+
+# Stored words for which people see others. A status has its own look: partials/stored.html.
+WORDS: Final = {"kind": dict(Kind.choices), "held_by": dict(HeldBy.choices)}
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,17 @@ def parts_of(event: AuditEvent) -> Parts:
     except ValueError:
         data = {}
     details = {**_named(data.get("details")), **_named(data.get("claims"))}
-    return Parts(_status_first(data.get("before")), _status_first(data.get("after")), details)
+    return Parts(_shown(data.get("before")), _shown(data.get("after")), details)
 
 
-def _status_first(value: object) -> dict[str, object] | None:
-    """The stored values with the one that people look for in front."""
+def _shown(value: object) -> dict[str, object] | None:
+    """The stored values in people's words, with the one that they look for in front."""
     named = _named(value)
-    return {name: named[name] for name in sorted(named, key=lambda name: name != "status")} or None
+    return {name: _in_words(name, named[name]) for name in sorted(named, key=lambda name: name != "status")} or None
+
+
+def _in_words(name: str, value: object) -> object:
+    return WORDS.get(name, {}).get(value, value) if isinstance(value, str) and value else value
 
 
 def _named(value: object) -> dict[str, object]:

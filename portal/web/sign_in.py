@@ -17,7 +17,6 @@ from portal.accounts.operations import sign_in as operations
 from portal.core import clock
 from portal.core.errors import Conflict, DomainError, InvalidState
 from portal.web import half
-from portal.web.access import no_store
 from portal.web.actor import actor_of, signed_in_person, stranger
 from portal.web.forms import CodeForm, PortalForm
 from portal.web.half import Half
@@ -48,7 +47,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """The password. What was wrong about a wrong one is not said; the operation writes it down."""
     wanted = safe_path(request.POST.get("next") or request.GET.get("next"))
     if signed_in_person(request) is not None:
-        return no_store(redirect(wanted))
+        return redirect(wanted)
     form = PasswordForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
@@ -56,10 +55,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 actor=stranger(request), user_agent=request.headers.get("User-Agent", ""), **form.cleaned_data
             )
             half.begin(request, person, wanted)
-            return no_store(redirect("web:sign-in-code"))
+            return redirect("web:sign-in-code")
         except DomainError as error:
             form.refuse(error)
-    return no_store(render(request, "web/sign_in.html", {"form": form, "next": wanted}, status=form.answer_status))
+    return render(request, "web/sign_in.html", {"form": form, "next": wanted}, status=form.answer_status)
 
 
 def half_signed_in(view: Callable[[HttpRequest, Half], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -68,7 +67,7 @@ def half_signed_in(view: Callable[[HttpRequest, Half], HttpResponse]) -> Callabl
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:
         found = half.current(request)
-        return no_store(view(request, found) if found else redirect("web:sign-in"))
+        return view(request, found) if found else redirect("web:sign-in")
 
     return guarded
 
@@ -130,7 +129,7 @@ def enrol(request: HttpRequest, found: Half) -> HttpResponse:
 def show_backup_codes(request: HttpRequest, codes: list[str], continue_url: str) -> HttpResponse:
     """The codes, in the answer itself: they are kept nowhere, so no other page could show them again."""
     context = {"codes": codes, "made_at": clock.now(), "continue_url": continue_url}
-    return no_store(render(request, "web/backup_codes.html", context))
+    return render(request, "web/backup_codes.html", context)
 
 
 def qr_svg(text: str) -> SafeString:
@@ -146,4 +145,4 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     if person is not None:
         portal_sessions.sign_out(actor=actor_of(request, person), current_key=request.session.session_key)
     logout(request)
-    return no_store(redirect("web:sign-in"))
+    return redirect("web:sign-in")

@@ -29,5 +29,4 @@ def choose(request: HttpRequest) -> HttpResponse:
         response.set_cookie(COOKIE, chosen, max_age=A_YEAR, secure=not settings.DEMO, httponly=True, samesite="Lax")
     else:
         response.delete_cookie(COOKIE, samesite="Lax")
-    response["Cache-Control"] = "no-store"
     return response

@@ -22,12 +22,21 @@ from oauth2_provider.models import (
 from portal.accounts.models.people import Bank
 from portal.accounts.scopes import SCOPES_BY_KIND
 from portal.core import clock
+from portal.core.actor import Actor
 
 
 class ApplicationKind(models.TextChoices):
     BANK = "bank"  # a bank's server, by client credentials
     MERCHANT = "merchant"  # a merchant's server, by client credentials
     MOBILE = "mobile"  # a mobile application, on behalf of a customer
+
+
+class ApplicationQuerySet(models.QuerySet["Application"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The clients of the bank, for its staff. Customers and clients see none, not even themselves."""
+        if actor.is_system and actor.bank_id is None:
+            return self
+        return self.filter(bank_id=actor.bank_id) if actor.is_system or actor.is_staff else self.none()
 
 
 class Application(AbstractApplication, models.Model):  # type: ignore[misc]
@@ -45,6 +54,8 @@ class Application(AbstractApplication, models.Model):  # type: ignore[misc]
     allowed_ips = models.JSONField(default=list, blank=True)
     app_secret_digest = models.CharField(max_length=64, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApplicationQuerySet.as_manager()
 
     class Meta(AbstractApplication.Meta):  # type: ignore[misc]
         constraints: ClassVar = [

@@ -13,6 +13,12 @@ from portal.core.actor import Actor
 from portal.core.errors import NotFound
 
 
+class BankQuerySet(models.QuerySet["Bank"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The actor's own bank; every bank for a system actor of none."""
+        return self if actor.is_system and actor.bank_id is None else self.filter(pk=actor.bank_id)
+
+
 class Bank(models.Model):
     """A tenant. Everything domain-side belongs to exactly one bank."""
 
@@ -20,6 +26,8 @@ class Bank(models.Model):
     code = models.SlugField(max_length=32, unique=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = BankQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

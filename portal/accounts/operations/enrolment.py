@@ -65,7 +65,8 @@ def open_enrolment(*, actor: Actor, user: User) -> Enrolment:
 def confirm_enrolment(*, actor: Actor, user: User, code: str, signing_in: bool = False) -> list[str]:
     """Take the first right code of the new authenticator, and give out ten backup codes: shown once, kept as digests.
 
-    signing_in: also write that the person is in, because the door signs them in by this code. Raises VerificationFailed and RateLimited as at sign-in, InvalidState where nothing waits to be confirmed.
+    signing_in: also write that the person is in, because the door signs them in by this code. Raises
+    VerificationFailed and RateLimited as at sign-in, InvalidState where nothing waits to be confirmed.
     """
     policies.require_self(actor, user.pk)
     codes: list[str] = []

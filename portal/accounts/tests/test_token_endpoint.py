@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import OperationalError
 from django.test import Client
 
 from portal import ratelimit
@@ -153,7 +154,7 @@ def test_without_a_cache_a_wrong_secret_is_503_and_a_right_one_passes(
         address = f"redis://127.0.0.1:{reserved.getsockname()[1]}/1"
         settings.CACHES = {"default": {"BACKEND": "portal.valkey.ValkeyCache", "LOCATION": address}}
         refused(call("token", Created(server.application, "wrong", ""), **GRANT), 503, "temporarily_unavailable")
-        assert events() == [("token.refused", "client-secret-wrong")]
+        assert events("token.refused") == [("token.refused", "client-secret-wrong")]
         assert call("token", server, **GRANT).status == 200
     assert AccessToken.objects.count() == 1
 
@@ -283,6 +284,13 @@ class TestBadCalls:
         answer = self.post("grant_type=client_credentials")
         refused(answer, 500, "server_error")
         assert "secrets" not in str(answer.body)
+
+    def test_a_database_that_is_away_is_a_503(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def away(*args: object) -> None:
+            raise OperationalError("connection refused")
+
+        monkeypatch.setattr("portal.accounts.oauth_views.TokenCall", away)
+        refused(self.post("grant_type=client_credentials"), 503, "temporarily_unavailable")
 
     def test_no_session_opens_it(self, ada: User) -> None:
         client = Client()

@@ -8,13 +8,11 @@ from devices.models import Device
 from devices.operations.activation import Change
 from devices.operations.facts import MAX_LENGTHS
 from devices.queries import Posture
-from devices.states import DeviceStatus
+from devices.states import CertificateStatus, DeviceStatus, Enrollment
 from portal.api.adiba.wire import upper_snake
 from portal.api.serializing import Input, Moment, Output, Text, TextOrNull, Word
 
 ACTIVATE, DEACTIVATE = "ACTIVATE", "DEACTIVATE"
-ENROLLMENT = ("NOT_ENROLLED", "PENDING", "ENROLLED", "REVOKED")
-CERTIFICATE = ("NONE", "PENDING", "VALID", "EXPIRING", "EXPIRED", "REVOKED", "ON_HOLD")
 MESSAGES = {
     DeviceStatus.ACTIVE: "Device activated successfully",
     DeviceStatus.INACTIVE: "Device deactivated successfully",
@@ -61,8 +59,10 @@ class Shown:
 class Status(Output):
     device_id = serializers.CharField(source="device.public_id")
     status = serializers.ChoiceField(source="device.status", choices=DeviceStatus.values)
-    enrollment_status = serializers.ChoiceField(source="posture.enrollment_status", choices=list(ENROLLMENT))
-    certificate_status = serializers.ChoiceField(source="posture.certificate_status", choices=list(CERTIFICATE))
+    enrollment_status = serializers.ChoiceField(source="posture.enrollment_status", choices=Enrollment.values)
+    certificate_status = serializers.ChoiceField(
+        source="posture.certificate_status", choices=CertificateStatus.values
+    )
     last_activity = Moment(source="device.last_activity_at", allow_null=True)
     device_info = DeviceInfo(source="device")
     security_posture = SecurityPosture(source="posture")

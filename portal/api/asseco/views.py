@@ -6,10 +6,9 @@ from urllib.parse import quote
 from django.db import models
 from django.http import HttpResponse
 
-from devices import policies, queries
-from devices.models import Category, Device
+from devices import queries
+from devices.models import Device
 from devices.operations import activation, registration
-from devices.policies import Verdict
 from portal.api.asseco import serializers as wire
 from portal.api.asseco.wire import DIALECT, PROBLEM
 from portal.api.base import Call, DialectView, serves
@@ -17,7 +16,6 @@ from portal.api.dialect import respond
 from portal.api.serializing import Input
 from portal.api.unknown import UnknownView
 from portal.core.actor import Actor
-from portal.core.errors import NotFound
 
 SCOPES = frozenset({"devices", "devices:admin", "staff"})
 type Switch = Callable[..., activation.Change]
@@ -43,16 +41,9 @@ class AssecoView(DialectView):
         device_id = self.kwargs.get("device_id")
         return queries.get_device(actor, device_id) if device_id else None
 
-    def owned(self, device_id: str) -> Device:
-        """The device a person owns that a text names. Cards and tokens of the bank are unknown here."""
-        device = queries.get_device(self.actor, device_id)
-        if device.category != Category.OWNED:
-            raise NotFound("There is no such device.")
-        return device
-
     def changed(self, device: Device) -> HttpResponse:
         """The answer to a change: 204, or the device for a caller that prefers it."""
-        return self.no_content(lambda: wire.OwnedDevice(self.owned(str(device.pk))))
+        return self.no_content(lambda: wire.OwnedDevice(queries.get_owned_device(self.actor, str(device.pk))))
 
 
 class OwnedDevicesView(AssecoView):
@@ -90,13 +81,13 @@ class OwnedDevicesView(AssecoView):
 class DeviceView(AssecoView):
     @serves(Call(summary="Retrieve a registered device", answer=wire.DeviceDetails, refusals=(404,)))
     def get(self, device_id: str) -> HttpResponse:
-        return self.answer(wire.DeviceDetails(self.owned(device_id)))
+        return self.answer(wire.DeviceDetails(queries.get_owned_device(self.actor, device_id)))
 
 
 class OwnedDeviceView(AssecoView):
     @serves(Call(summary="Retrieve an owned device", answer=wire.OwnedDevice, refusals=(404,)))
     def get(self, device_id: str) -> HttpResponse:
-        return self.answer(wire.OwnedDevice(self.owned(device_id)))
+        return self.answer(wire.OwnedDevice(queries.get_owned_device(self.actor, device_id)))
 
 
 class NicknameView(AssecoView):
@@ -122,30 +113,27 @@ class PushHandleView(AssecoView):
 class SwitchView(AssecoView):
     """A POST that moves one owned device; its body, with a reason, may be left out."""
 
-    def switch(self, operation: Switch, may: Callable[[Actor], Verdict], device_id: str) -> Device:
-        """`may` is asked first: who can never do this is told so whether or not there is such a device."""
-        may(self.actor).require()
-        device = self.owned(device_id)
-        change = operation(actor=self.actor, device_id=str(device.pk), reason=self.values.get("reason", ""))
-        return change.device
+    def switch(self, operation: Switch, device_id: str) -> Device:
+        reason = self.values.get("reason", "")
+        return operation(actor=self.actor, device_id=device_id, reason=reason, owned_only=True).device
 
 
 class BlockView(SwitchView):
     @serves(_change("Block a device"))
     def post(self, device_id: str) -> HttpResponse:
-        return self.changed(self.switch(activation.block_device, policies.may_block, device_id))
+        return self.changed(self.switch(activation.block_device, device_id))
 
 
 class UnblockView(SwitchView):
     @serves(_change("Unblock a device"))
     def post(self, device_id: str) -> HttpResponse:
-        return self.changed(self.switch(activation.unblock_device, policies.may_unblock, device_id))
+        return self.changed(self.switch(activation.unblock_device, device_id))
 
 
 class UnregisterOwnedView(SwitchView):
     @serves(_change("Unregister an owned device"))
     def post(self, device_id: str) -> HttpResponse:
-        return self.changed(self.switch(activation.unregister_device, policies.may_unregister, device_id))
+        return self.changed(self.switch(activation.unregister_device, device_id))
 
 
 class UnregisterView(SwitchView):
@@ -159,7 +147,7 @@ class UnregisterView(SwitchView):
         )
     )
     def post(self, device_id: str) -> HttpResponse:
-        self.switch(activation.unregister_device, policies.may_unregister, device_id)
+        self.switch(activation.unregister_device, device_id)
         return respond(202, None)
 
 

@@ -13,8 +13,6 @@ from devices.states import DeviceStatus
 from devices.tests.factories import (
     make_application,
     make_bank,
-    make_customer,
-    make_device,
     make_staff,
     make_token,
 )
@@ -30,22 +28,6 @@ both_doors = pytest.mark.parametrize("path", BOTH)
 @pytest.fixture(autouse=True)
 def _nobody_has_called_yet() -> None:
     cache.clear()
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
-
-
-def error_of(response: Any) -> str:
-    """The rule in a refusal, whichever dialect wrote it."""
-    body = response.json()
-    return str(body["code"] if "code" in body else body["errors"][0]["error"])
 
 
 @both_doors

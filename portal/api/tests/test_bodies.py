@@ -9,14 +9,14 @@ from django.conf import settings
 from django.test import RequestFactory
 
 from devices.models import Device
-from devices.tests.factories import make_bank, make_customer, make_device, make_token
+from devices.tests.factories import make_device
 from portal.accounts.models import User
 from portal.api.body import read_bytes
 from portal.api.errors import DoorError
 from portal.api.tests.doors import ADIBA, ASSECO, BOTH, Caller, refused_once
 from portal.audit.models import AuditEvent
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("phone")]
 both_doors = pytest.mark.parametrize("path", BOTH)
 
 GOOD: dict[str, dict[str, str]] = {
@@ -51,18 +51,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
 def phone(ada: User) -> Device:
     return make_device(ada, external_id="359999999999999")
-
-
-@pytest.fixture
-def caller(ada: User, phone: Device) -> Caller:
-    return Caller(make_token(user=ada))
 
 
 @both_doors

@@ -4,19 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from devices.models import Category, Device, Kind
-from devices.states import DeviceStatus
-from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_key, make_token
+from devices.models import Device, Kind
+from devices.states import Category, DeviceStatus
+from devices.tests.factories import make_application, make_device, make_key, make_token
 from portal.accounts.models import User
 from portal.api.tests.doors import ADIBA, ASSECO, Caller, at_most
 from portal.core import clock
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
 
 
 def test_a_status_costs_four(ada: User) -> None:

@@ -9,31 +9,14 @@ from django.test import Client, RequestFactory
 
 from devices import queries
 from devices.models import Device
-from devices.tests.factories import make_bank, make_customer, make_device, make_token
-from portal.accounts.models import User
 from portal.api.adiba.wire import DIALECT
 from portal.api.base import Call, DialectView, serves
 from portal.api.tests.doors import ADIBA, ASSECO, BOTH, Caller, nothing_written, refused_once
 from portal.audit.models import AuditEvent
 from portal.core.errors import InvalidState, Unavailable
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("phone")]
 both_doors = pytest.mark.parametrize("path", BOTH)
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
-
-
-@pytest.fixture
-def caller(ada: User, phone: Device) -> Caller:
-    return Caller(make_token(user=ada))
 
 
 # A view that forgot something fails when it is written.

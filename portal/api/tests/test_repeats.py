@@ -4,29 +4,14 @@ import pytest
 from django.test import RequestFactory
 
 from devices.models import Device
-from devices.tests.factories import make_bank, make_customer, make_device, make_token
+from devices.tests.factories import make_customer, make_token
 from portal.accounts.models import User
 from portal.api.prefer import wants_representation
 from portal.api.tests.doors import ASSECO, BOTH, Caller, nothing_written, refused_once
 from portal.models import StoredAnswer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("phone")]
 both_doors = pytest.mark.parametrize("path", BOTH)
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
-
-
-@pytest.fixture
-def caller(ada: User, phone: Device) -> Caller:
-    return Caller(make_token(user=ada))
 
 
 # Idempotency-Key.

@@ -1,9 +1,11 @@
 """Both engines refuse to change the log, whoever asks and in whatever words."""
 
+from importlib import import_module
+
 import pytest
 from django.db import Error, connection, transaction
 
-from portal.audit import sealing
+from portal.audit import sealing, triggers
 from portal.audit.models import AuditCheckpoint, AuditEvent, AuditLeaf
 from portal.audit.testing import without_triggers
 from portal.audit.tests.factories import write_events
@@ -70,3 +72,11 @@ def test_they_are_back_after_somebody_took_them_away() -> None:
 def test_they_are_back_after_the_flush_of_another_test() -> None:
     assert AuditEvent.objects.count() == 2  # the tests before left nothing
     refused("DELETE FROM audit_auditevent")
+
+
+def test_the_migration_did_what_the_module_says_today() -> None:
+    migration = import_module("portal.audit.migrations.0002_only_adds")
+    assert triggers._sqlite_install() == migration.SQLITE_INSTALL
+    assert triggers._sqlite_drop() == migration.SQLITE_REMOVE
+    assert triggers._postgresql_install() == migration.POSTGRESQL_INSTALL
+    assert triggers._postgresql_drop() == migration.POSTGRESQL_REMOVE

@@ -1,8 +1,7 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-import time_machine
 from django.conf import LazySettings
 from pytest_django import DjangoAssertNumQueries
 

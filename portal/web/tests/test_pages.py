@@ -39,6 +39,24 @@ def uma(db: None) -> User:
     return make_staff(make_bank(), Role.AUDITOR, "Uma")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("DELETE", "/", 405),
+        ("GET", "/sign-out", 405),
+        ("GET", "/theme", 405),
+        ("POST", "/theme", 302),
+        ("PUT", "/devices", 405),
+        ("GET", "/admin/login/", 302),
+        ("GET", "/nothing", 404),
+        ("POST", "/account/api-token", 302),
+    ],
+)
+def test_redirects_and_refusals_are_kept_by_nobody_either(db: None, method: str, path: str, status: int) -> None:
+    answer = Client().generic(method, path)
+    assert (answer.status_code, answer["Cache-Control"]) == (status, "no-store")
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_pages_are_kept_by_nobody_and_allow_no_inline_code(uma: User, path: str) -> None:
     for answer in (signed_in_client(uma).get(path), Client().get(path)):

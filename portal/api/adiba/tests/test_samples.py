@@ -10,8 +10,6 @@ from devices.models import Device
 from devices.states import DeviceStatus, HeldBy
 from devices.tests.factories import (
     make_application,
-    make_bank,
-    make_customer,
     make_device,
     make_key,
     make_staff,
@@ -26,14 +24,9 @@ FORM = "application/x-www-form-urlencoded"  # what curl -d says
 
 
 @pytest.fixture
-def owner() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
-def phone(owner: User) -> Device:
+def phone(ada: User) -> Device:
     device = make_device(
-        owner,
+        ada,
         manufacturer="Apple",
         model="iPhone 15",
         operating_system="iOS 17.1",
@@ -48,9 +41,9 @@ def with_id(body: dict[str, Any], device: Device) -> dict[str, Any]:
     return {**body, "deviceId": device.public_id}
 
 
-def test_the_status_is_as_printed(owner: User, phone: Device) -> None:
+def test_the_status_is_as_printed(ada: User, phone: Device) -> None:
     with time_machine.travel("2024-12-01T14:25:00Z", tick=False):
-        response = Caller(make_token(user=owner, device=phone)).get(ADIBA)
+        response = Caller(make_token(user=ada, device=phone)).get(ADIBA)
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
     expected = with_id(golden(__file__, "status.answer"), phone)
     # This device has neither a certificate nor a PIN; both are derived, never claimed.
@@ -61,16 +54,16 @@ def test_the_status_is_as_printed(owner: User, phone: Device) -> None:
 
 
 @pytest.mark.parametrize("by", ["bank", "staff"])
-def test_activation_is_as_printed(by: str, owner: User, phone: Device) -> None:
+def test_activation_is_as_printed(by: str, ada: User, phone: Device) -> None:
     Device.objects.filter(pk=phone.pk).update(
         status=DeviceStatus.INACTIVE, held_by=HeldBy.BANK, switched_off_at=phone.registered_at
     )
     body = with_id(golden(__file__, "activate.request"), phone)
     with time_machine.travel("2024-12-01T14:35:00.5Z", tick=False):
         if by == "bank":
-            token = make_token(application=make_application(owner.bank, kind="bank"))
+            token = make_token(application=make_application(ada.bank, kind="bank"))
         else:
-            person = make_staff(owner.bank)
+            person = make_staff(ada.bank)
             token, body = make_token(user=person), {**body, "adminId": person.public_id}
         response = Caller(token).send("POST", ADIBA, body, label=FORM)
     assert response.status_code == 200
@@ -80,11 +73,11 @@ def test_activation_is_as_printed(by: str, owner: User, phone: Device) -> None:
     assert (event.event, event.reason) == ("device.activated", "New device enrollment approved")
 
 
-def test_deactivation_counts_the_sessions_it_ended(owner: User, phone: Device) -> None:
-    bound = [Caller(make_token(user=owner, device=phone)) for _ in range(3)]
-    make_token(user=owner)  # not bound: lives on
+def test_deactivation_counts_the_sessions_it_ended(ada: User, phone: Device) -> None:
+    bound = [Caller(make_token(user=ada, device=phone)) for _ in range(3)]
+    make_token(user=ada)  # not bound: lives on
     body = with_id({"action": "DEACTIVATE", "reason": "Lost", "adminId": "ADMIN_001"}, phone)
-    server = Caller(make_token(application=make_application(owner.bank, kind="bank")))
+    server = Caller(make_token(application=make_application(ada.bank, kind="bank")))
     assert [caller.get(ADIBA).status_code for caller in bound] == [200, 200, 200]
     response = server.post(ADIBA, body)
     assert response.json() == {

@@ -8,7 +8,6 @@ import pytest
 from devices.models import Device, Kind
 from devices.states import DeviceStatus, HeldBy
 from devices.tests.factories import (
-    make_application,
     make_bank,
     make_customer,
     make_device,
@@ -22,26 +21,6 @@ from portal.api.tests.doors import ADIBA, Caller, nothing_written, refused_once
 from portal.audit.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
-
-
-@pytest.fixture
-def caller(ada: User) -> Caller:
-    return Caller(make_token(user=ada))
-
-
-@pytest.fixture
-def server(ada: User) -> Caller:
-    return Caller(make_token(application=make_application(ada.bank, kind="bank", name="core banking")))
 
 
 def change(device: Device | str, action: str = "DEACTIVATE", **fields: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import pytest
 from devices.models import Device, Kind
 from devices.states import DeviceStatus, HeldBy
 from devices.tests.factories import (
-    make_application,
     make_bank,
     make_customer,
     make_device,
@@ -23,23 +22,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
 def phone(ada: User) -> Device:
     return make_device(ada, nickname="Old", push_handle="")
-
-
-@pytest.fixture
-def caller(ada: User) -> Caller:
-    return Caller(make_token(user=ada))
-
-
-@pytest.fixture
-def server(ada: User) -> Caller:
-    return Caller(make_token(application=make_application(ada.bank, kind="bank", name="core banking")))
 
 
 def status_of(device: Device) -> tuple[str, str]:

@@ -8,7 +8,6 @@ import pytest
 from devices.models import Kind
 from devices.states import DeviceStatus
 from devices.tests.factories import (
-    make_application,
     make_bank,
     make_customer,
     make_device,
@@ -37,21 +36,6 @@ OWNED_DEVICE = [
     "push-registered",
     "push-handle-expiration",
 ]
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
-def caller(ada: User) -> Caller:
-    return Caller(make_token(user=ada))
-
-
-@pytest.fixture
-def server(ada: User) -> Caller:
-    return Caller(make_token(application=make_application(ada.bank, kind="bank", name="core banking")))
 
 
 def listed(response: Any) -> list[str]:

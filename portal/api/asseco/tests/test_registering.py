@@ -7,7 +7,6 @@ import pytest
 from devices.models import Device
 from devices.states import DeviceStatus
 from devices.tests.factories import (
-    make_application,
     make_bank,
     make_customer,
     make_device,
@@ -20,22 +19,6 @@ from portal.api.tests.doors import ASSECO, Caller, refused_once
 pytestmark = pytest.mark.django_db
 IMEI = "990000862471854"
 PHONE = {"external-device-identifier": IMEI}
-
-
-@pytest.fixture
-def ada() -> User:
-    return make_customer(make_bank())
-
-
-@pytest.fixture
-def caller(ada: User) -> Caller:
-    return Caller(make_token(user=ada))
-
-
-@pytest.fixture
-def server(ada: User) -> Caller:
-    """The bank's own server."""
-    return Caller(make_token(application=make_application(ada.bank, kind="bank", name="core banking")))
 
 
 def problem_of(response: Any) -> tuple[int, str]:
