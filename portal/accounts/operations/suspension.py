@@ -1,4 +1,4 @@
-"""Suspending people and clients: everything they hold stops working at their next request, and can be lifted again."""
+"""Suspending people and clients: what they hold stops working at their next request, and can be let in again."""
 
 from uuid import UUID
 

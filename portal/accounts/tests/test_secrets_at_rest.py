@@ -41,7 +41,7 @@ def secrets_of_staff(bank: Bank) -> dict[str, str]:
         check_password(actor=Actor.anonymous(Channel.PORTAL, ip="192.0.2.1"), username="bea", password=password[1:])
     seed, codes = enrol(bea)
     verify_second_factor(actor=signed_in(bea), user=bea, code=code_at(seed))
-    verify_second_factor(actor=signed_in(bea), user=bea, code=codes[0])
+    proof = verify_second_factor(actor=signed_in(bea), user=bea, code=codes[0])
     browser = Client()
     browser.get("/sign-in?username=bea")
     return {
@@ -51,7 +51,7 @@ def secrets_of_staff(bank: Bank) -> dict[str, str]:
         "backup code": codes[0],
         "plain backup code": codes[1].replace("-", ""),
         "session": browser.cookies["portal_session"].value,
-        "staff token": issue_staff_token(actor=signed_in(bea))[1],
+        "staff token": issue_staff_token(actor=signed_in(bea), proof=proof)[1],
     }
 
 
