@@ -67,3 +67,65 @@ class CertificateStatus(TextChoices):
     EXPIRED = "EXPIRED", "Expired"
     REVOKED = "REVOKED", "Revoked"
     ON_HOLD = "ON_HOLD", "On hold"
+
+
+class ResetState(TextChoices):
+    OPEN = "OPEN", "Open"  # its owner types the code
+    USED = "USED", "Used"
+    VOID = "VOID", "Void"  # a newer one took its place, its tries are used up, or the device was switched off
+    EXPIRED = "EXPIRED", "Expired"
+
+
+class TransferState(TextChoices):
+    PENDING_APPROVAL = "PENDING_APPROVAL", "Waiting for approval"  # staff approve or reject, the owner may cancel
+    APPROVED = "APPROVED", "Waiting for the new owner"  # the new owner types the acceptance code
+    ACCEPTED = "ACCEPTED", "Waiting for its date"  # the sweep completes it on the date
+    COMPLETED = "COMPLETED", "Completed"
+    REJECTED = "REJECTED", "Rejected"
+    CANCELLED = "CANCELLED", "Cancelled"
+    EXPIRED = "EXPIRED", "Expired"
+
+
+TRANSFER_OPEN: tuple[TransferState, ...] = (
+    TransferState.PENDING_APPROVAL,
+    TransferState.APPROVED,
+    TransferState.ACCEPTED,
+)
+
+TRANSFER_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    TransferState.PENDING_APPROVAL: frozenset(
+        {TransferState.APPROVED, TransferState.REJECTED, TransferState.CANCELLED, TransferState.EXPIRED}
+    ),
+    TransferState.APPROVED: frozenset(
+        {
+            TransferState.ACCEPTED,
+            TransferState.COMPLETED,
+            TransferState.REJECTED,
+            TransferState.CANCELLED,
+            TransferState.EXPIRED,
+        }
+    ),
+    TransferState.ACCEPTED: frozenset({TransferState.COMPLETED, TransferState.CANCELLED}),
+    TransferState.COMPLETED: frozenset(),
+    TransferState.REJECTED: frozenset(),
+    TransferState.CANCELLED: frozenset(),
+    TransferState.EXPIRED: frozenset(),
+}
+
+
+def no_way_for_transfer(before: TransferState, after: TransferState) -> InvalidState | None:
+    """Why a transfer cannot go from one state to another; None where `TRANSFER_TRANSITIONS` lets it."""
+    if after in TRANSFER_TRANSITIONS[before]:
+        return None
+    return InvalidState(
+        f"A transfer that is {before.label.lower()} cannot become {after.label.lower()}.",
+        code="transfer-state-not-valid",
+        state=before.value,
+    )
+
+
+class ImportState(TextChoices):
+    WAITING = "WAITING", "Waiting"  # a worker takes it
+    RUNNING = "RUNNING", "Running"  # a worker is at it; when its claim runs out, the next goes on
+    DONE = "DONE", "Done"
+    REFUSED = "REFUSED", "Refused"  # all-or-nothing, and a row was refused; or the file cannot be read

@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from devices import views
+from devices.views import registry
 
 app_name = "devices"
 urlpatterns = [
-    path("devices", views.device_list, name="list"),
-    path("devices/<uuid:device_id>", views.device_detail, name="detail"),
-    path("devices/<uuid:device_id>/activate", views.activate, name="activate"),
-    path("devices/<uuid:device_id>/deactivate", views.deactivate, name="deactivate"),
-    path("devices/<uuid:device_id>/block", views.block, name="block"),
+    path("devices", registry.device_list, name="list"),
+    path("devices/<uuid:device_id>", registry.device_detail, name="detail"),
+    path("devices/<uuid:device_id>/activate", registry.activate, name="activate"),
+    path("devices/<uuid:device_id>/deactivate", registry.deactivate, name="deactivate"),
+    path("devices/<uuid:device_id>/block", registry.block, name="block"),
 ]

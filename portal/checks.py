@@ -14,6 +14,8 @@ SECRETS = {
     "PORTAL_INDEX_KEY": "portal.E013",
     "PORTAL_AUDIT_KEY": "portal.E014",
     "PORTAL_AUDIT_SIGNING_KEY": "portal.E015",
+    "PORTAL_FINGERPRINT_KEY": "portal.E024",
+    "PORTAL_PIN_PEPPERS": "portal.E025",
 }
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -57,7 +59,9 @@ def _production_problems() -> Iterable[Problem]:
         settings.INDEX_KEY,
         settings.AUDIT_KEY,
         settings.AUDIT_SIGNING_KEY,
+        settings.FINGERPRINT_KEY,
         *settings.SEALING_KEYS.values(),
+        *settings.PIN_PEPPERS.values(),
     ]
     given = [key for key in keys if key]
     if len(set(given)) != len(given):

@@ -14,7 +14,7 @@ def new_secret(name: str) -> str:
     if name == "PORTAL_SECRET_KEY":
         return secrets.token_urlsafe(48)  # no key but a text; Django asks for 50 characters
     key = base64url.encode(secrets.token_bytes(32))
-    return f"k1:{key}" if name == "PORTAL_SEALING_KEYS" else key
+    return f"k1:{key}" if name in {"PORTAL_SEALING_KEYS", "PORTAL_PIN_PEPPERS"} else key
 
 
 def demo_secrets(var: Path, names: Sequence[str]) -> dict[str, str]:

@@ -24,6 +24,8 @@ SECRET_NAMES = (
     "PORTAL_SECRET_KEY",
     "PORTAL_SEALING_KEYS",
     "PORTAL_INDEX_KEY",
+    "PORTAL_FINGERPRINT_KEY",
+    "PORTAL_PIN_PEPPERS",
     "PORTAL_AUDIT_KEY",
     "PORTAL_AUDIT_SIGNING_KEY",
 )
@@ -34,6 +36,8 @@ if DEMO:
 SECRET_KEY = SECRETS["PORTAL_SECRET_KEY"] or "missing"
 SEALING_KEYS = env.keys("PORTAL_SEALING_KEYS", SECRETS["PORTAL_SEALING_KEYS"])
 INDEX_KEY = env.key("PORTAL_INDEX_KEY", SECRETS["PORTAL_INDEX_KEY"])
+FINGERPRINT_KEY = env.key("PORTAL_FINGERPRINT_KEY", SECRETS["PORTAL_FINGERPRINT_KEY"])
+PIN_PEPPERS = env.keys("PORTAL_PIN_PEPPERS", SECRETS["PORTAL_PIN_PEPPERS"])
 AUDIT_KEY = env.key("PORTAL_AUDIT_KEY", SECRETS["PORTAL_AUDIT_KEY"])
 AUDIT_SIGNING_KEY = env.key("PORTAL_AUDIT_SIGNING_KEY", SECRETS["PORTAL_AUDIT_SIGNING_KEY"])
 
@@ -57,7 +61,7 @@ SQLITE = {
     },
 }
 WEB_WORKERS = env.number("PORTAL_WEB_WORKERS", 2, low=1, high=64)  # processes
-WEB_THREADS = env.number("PORTAL_WEB_THREADS", 16, low=1, high=512)
+WEB_THREADS = env.number("PORTAL_WEB_THREADS", 32, low=1, high=512)
 
 
 def _database() -> dict[str, object]:
@@ -116,6 +120,7 @@ INSTALLED_APPS = [
     "portal.audit",
     "portal.outbox",
     "portal.accounts",
+    "portal.approvals",
     "devices",
     "portal.web",
 ]
@@ -172,7 +177,17 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "web:sign-in"
 SESSION_ENGINE = "portal.accounts.sessions"
 # Where these paths begin no session is read or made: a cookie opens no API.
-WITHOUT_SESSION = ("/v1/", "/api/", "/oauth/", "/.well-known/", "/static/", "/healthz", "/readyz", "/metrics")
+WITHOUT_SESSION = (
+    "/v1/",
+    "/device/v1/",
+    "/api/",
+    "/oauth/",
+    "/.well-known/",
+    "/static/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_NAME = "portal_session" if DEMO else "__Host-session"
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -285,6 +300,9 @@ CELERY_BEAT_SCHEDULE = {
     "audit.seal": {"task": "audit.seal", "schedule": 1.0, "options": {"expires": 5}},
     "audit.sweep": {"task": "audit.sweep", "schedule": 3600.0},
     "outbox.sweep": {"task": "outbox.sweep", "schedule": 10.0, "options": {"expires": 30}},
+    "approvals.expire": {"task": "approvals.expire", "schedule": 60.0, "options": {"expires": 120}},
+    "transfers.sweep": {"task": "transfers.sweep", "schedule": 30.0, "options": {"expires": 60}},
+    "imports.sweep": {"task": "imports.sweep", "schedule": 10.0, "options": {"expires": 30}},
     "portal.beat": {"task": "portal.beat", "schedule": 15.0, "options": {"expires": 30}},
     "portal.clean": {"task": "portal.clean", "schedule": 600.0},
 }

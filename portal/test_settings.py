@@ -9,6 +9,8 @@ for name, value in {
     "PORTAL_SECRET_KEY": "tests-only-not-a-secret-tests-only-not-a-secret",
     "PORTAL_SEALING_KEYS": "t1:" + "A" * 42 + "E",
     "PORTAL_INDEX_KEY": "B" * 42 + "E",
+    "PORTAL_FINGERPRINT_KEY": "F" * 42 + "E",
+    "PORTAL_PIN_PEPPERS": "p1:" + "G" * 42 + "E",
     "PORTAL_AUDIT_KEY": "C" * 42 + "E",
     "PORTAL_AUDIT_SIGNING_KEY": "D" * 42 + "E",
 }.items():

@@ -11,11 +11,13 @@ from django.db import transaction
 
 from devices import policies
 from devices.models import Device
-from devices.operations.cascade import Ending, end_access
+from devices.operations.cascade import PUSH_FIELDS, Cut, Ending, end_access, preview
 from devices.operations.facts import check_text
 from devices.operations.notices import tell_owner
-from devices.policies import Verdict
+from devices.policies.verdicts import Verdict
 from devices.states import DeviceStatus, HeldBy
+from portal.approvals.gate import four_eyes, require_by_policy
+from portal.approvals.registry import Arguments, FourEyes, Preview
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
@@ -32,28 +34,86 @@ class Change:
     sessions_terminated: int = 0
 
 
+def _named(device: Device) -> dict[str, object]:
+    return {"device_id": device.public_id}
+
+
+def facts_of(change: Change) -> dict[str, object]:
+    """What whoever asked for a second person is told of the change."""
+    return {
+        "device_id": change.device.public_id,
+        "status": change.device.status,
+        "changed": change.changed,
+        "sessions_terminated": change.sessions_terminated,
+    }
+
+
+def _preview_on(actor: Actor, arguments: Arguments) -> Preview:
+    device = Device.objects.visible_to(actor).get_named(arguments["device_id"], actor.bank_id)
+    return [(None, f"{device} may use banking services again. Ended sessions stay ended.")]
+
+
+def _preview_off(actor: Actor, arguments: Arguments) -> Preview:
+    device = Device.objects.visible_to(actor).get_named(arguments["device_id"], actor.bank_id)
+    return list(preview(device).lines)
+
+
+def _preview_retire(actor: Actor, arguments: Arguments) -> Preview:
+    device = Device.objects.visible_to(actor).get_named(arguments["device_id"], actor.bank_id)
+    return [*preview(device, Cut.RETIRED).lines, (None, "Its identifier may be registered anew.")]
+
+
+@four_eyes(
+    FourEyes(
+        name="device.activate",
+        label="Activate a device",
+        always="A device that the bank blocked always takes two people.",
+        names=_named,
+        preview=_preview_on,
+        facts=facts_of,
+    )
+)
 @transaction.atomic
 def activate_device(*, actor: Actor, device_id: str, reason: str = "") -> Change:
     """Let a device use banking services. An active device stays as it is. Ended sessions stay ended.
 
-    reason: up to 500 characters; staff must give one. Raises NotFound, Forbidden, InvalidState, and Conflict
-    `needs-second-person` for a device that the bank blocked.
+    reason: up to 500 characters; staff must give one. Raises NotFound, Forbidden, InvalidState, and ApprovalRequired
+    for a device that the bank blocked, or each time where the bank's policy says so.
     """
     return _switch_on(actor, device_id, reason, policies.may_activate, policies.activate)
 
 
-@transaction.atomic
 def unblock_device(*, actor: Actor, device_id: str, reason: str = "", owned_only: bool = False) -> Change:
     """Undo a block. A customer undoes only the owner's own; for everybody else it is `activate_device`."""
-    return _switch_on(actor, device_id, reason, policies.may_unblock, policies.unblock, owned_only)
+    if actor.is_customer:
+        return _unblock_own(actor, device_id, reason)
+    policies.may_unblock(actor).require()
+    if owned_only:
+        Device.objects.visible_to(actor).owned().get_named(device_id, actor.bank_id)
+    return activate_device(actor=actor, device_id=device_id, reason=reason)
 
 
+@transaction.atomic
+def _unblock_own(actor: Actor, device_id: str, reason: str) -> Change:
+    return _switch_on(actor, device_id, reason, policies.may_unblock, policies.unblock)
+
+
+@four_eyes(
+    FourEyes(
+        name="device.deactivate",
+        label="Deactivate a device",
+        names=_named,
+        preview=_preview_off,
+        facts=facts_of,
+    )
+)
 @transaction.atomic
 def deactivate_device(*, actor: Actor, device_id: str, reason: str = "") -> Change:
     """Switch a device off until it is activated again, and end its sessions in the same transaction.
 
     An inactive device stays as it is, but one that its owner switched off becomes the bank's when the bank says so
-    too. reason: up to 500 characters; staff must give one. Raises NotFound, Forbidden, InvalidState.
+    too. reason: up to 500 characters; staff must give one. Raises NotFound, Forbidden, InvalidState, and
+    ApprovalRequired where the bank's policy says so.
     """
     return _switch_off(actor, device_id, reason, DeviceStatus.INACTIVE)
 
@@ -64,31 +124,34 @@ def block_device(*, actor: Actor, device_id: str, reason: str = "", owned_only: 
     return _switch_off(actor, device_id, reason, DeviceStatus.BLOCKED, owned_only)
 
 
+@four_eyes(
+    FourEyes(
+        name="device.unregister",
+        label="Unregister a device",
+        always="A device that the bank blocked always takes two people.",
+        names=_named,
+        preview=_preview_retire,
+        facts=facts_of,
+    )
+)
 @transaction.atomic
 def unregister_device(*, actor: Actor, device_id: str, reason: str = "", owned_only: bool = False) -> Change:
     """Retire a device for good, end its sessions and forget its push handle. A retired device stays as it is.
 
-    Its external identifier may then be registered anew. Raises NotFound, Forbidden, InvalidState.
+    Its external identifier may then be registered anew. Raises NotFound, Forbidden, InvalidState, and
+    ApprovalRequired for a device that the bank blocked, or each time where the bank's policy says so.
     """
     device, reason = _locked(actor, device_id, reason, policies.may_unregister, owned_only)
     policies.unregister(actor, device).require()
     now = clock.now()
     if device.status == DeviceStatus.RETIRED:
         return Change(device, False, device.retired_at or now)
+    require_by_policy(actor, "device.unregister", device)
     held_by = device.held_by
     before = device.move_to(DeviceStatus.RETIRED)
     device.retired_at = now
-    device.set_push_handle("", "", None)
-    ended = end_access(device)
-    _save(
-        device,
-        now,
-        "retired_at",
-        "push_platform",
-        "push_handle_sealed",
-        "push_handle_index",
-        "push_expires_at",
-    )
+    ended = end_access(actor, device, Cut.RETIRED)
+    _save(device, now, "retired_at", *PUSH_FIELDS)
     _record(actor, Event.DEVICE_UNREGISTERED, device, before, held_by, reason, ended)
     tell_owner(device, "unregistered")
     return Change(device, True, now, ended.sessions)
@@ -118,6 +181,7 @@ def _switch_on(
     now = clock.now()
     if device.status == DeviceStatus.ACTIVE:
         return Change(device, False, device.updated_at)
+    require_by_policy(actor, "device.activate", device)
     unblocked = device.status == DeviceStatus.BLOCKED
     held_by = device.held_by
     before = device.move_to(DeviceStatus.ACTIVE)
@@ -140,13 +204,15 @@ def _switch_off(actor: Actor, device_id: str, reason: str, status: DeviceStatus,
     holder = HeldBy.OWNER if actor.is_customer and device.held_by != HeldBy.BANK else HeldBy.BANK
     if device.status == status and device.held_by == holder:
         return Change(device, False, device.switched_off_at or device.updated_at)
+    if not blocking:  # a block is for emergencies: it never waits for anybody
+        require_by_policy(actor, "device.deactivate", device)
     held_by = device.held_by
     if device.status == status:
         before, device.held_by = DeviceStatus(device.status), holder
     else:
         before = device.move_to(status, held_by=holder)
         device.switched_off_at = now
-    ended = end_access(device)
+    ended = end_access(actor, device)
     _save(device, now, "switched_off_at")
     event = Event.DEVICE_BLOCKED if blocking else Event.DEVICE_DEACTIVATED
     _record(actor, event, device, before, held_by, reason, ended)

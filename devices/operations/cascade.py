@@ -1,34 +1,139 @@
-"""What ends when a device is switched off: one list, counted the same way in the preview and in the deed."""
+"""What ends with a device's access: one list, counted the same way in the preview and in the deed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
-from devices.models import Device
+from devices.models import Device, DeviceKey, DevicePin, Fingerprint, PinReset, Transfer
+from devices.states import ResetState, TransferState
 from portal.accounts.models import AccessToken
 from portal.accounts.operations.tokens import end_tokens_of_device
+from portal.audit import log as audit
+from portal.audit.events import Event
+from portal.core import clock
+from portal.core.actor import Actor
+
+
+class Cut(Enum):
+    """How deep it goes."""
+
+    OFF = auto()  # deactivated or blocked: it may come back
+    LOST = auto()  # reported lost: it may come back within a day, without its PIN
+    RETIRED = auto()  # unregistered for good
+    MOVED = auto()  # another owner: nothing of the old one survives
+
+
+_ALL: Final = frozenset(Cut)
+_GONE: Final = frozenset({Cut.LOST, Cut.RETIRED, Cut.MOVED})
 
 
 @dataclass(frozen=True)
 class Step:
-    """One kind of thing that ends with a device's access.
+    """One kind of thing that ends.
 
-    name: as it stands in the audit log and in counts. label: for people, for one and for many.
-    count: how many would end now. end: ends them inside the caller's transaction and returns how many ended.
+    name: as it stands in the audit log and in counts. label: for people, for one and for many. at: the cuts that end
+    it. count: how many would end now. end: ends them inside the caller's transaction and returns how many ended.
     """
 
     name: str
     label: tuple[str, str]
+    at: frozenset[Cut]
     count: Callable[[Device], int]
-    end: Callable[[Device], int]
+    end: Callable[[Actor, Device], int]
 
+
+def _void_resets(actor: Actor, device: Device) -> int:
+    return PinReset.objects.filter(device=device, state=ResetState.OPEN).update(
+        state=ResetState.VOID, closed_at=clock.now()
+    )
+
+
+def _remove_pin(actor: Actor, device: Device) -> int:
+    return DevicePin.objects.filter(device=device).delete()[0]
+
+
+def _cancel_transfers(actor: Actor, device: Device) -> int:
+    """The device's lock is held, and every operation on transfers takes it first."""
+    cancelled = 0
+    for transfer in Transfer.objects.open().filter(device=device):
+        before = transfer.move_to(TransferState.CANCELLED)
+        transfer.closed_at = clock.now()
+        transfer.end_reason = "The device was switched off."
+        transfer.save(update_fields=["state", "closed_at", "end_reason"])
+        details = {"transfer": transfer.public_id, "before": before.value}
+        audit.record(actor, Event.TRANSFER_CANCELLED, device, reason=transfer.end_reason, details=details)
+        cancelled += 1
+    return cancelled
+
+
+def _retire_keys(actor: Actor, device: Device) -> int:
+    """For good: a retired key never counts again, on any device."""
+    return DeviceKey.objects.filter(device=device, retired_at=None).update(retired_at=clock.now())
+
+
+def _remove_fingerprints(actor: Actor, device: Device) -> int:
+    return Fingerprint.objects.filter(device=device).delete()[0]
+
+
+def _forget_push_handle(actor: Actor, device: Device) -> int:
+    """On the row in hand; the caller saves `PUSH_FIELDS`."""
+    had = int(bool(device.push_platform))
+    device.set_push_handle("", "", None)
+    return had
+
+
+PUSH_FIELDS: Final = ("push_platform", "push_handle_sealed", "push_handle_index", "push_expires_at")
 
 STEPS: Final = (
     Step(
         "sessions",
         ("open session is ended", "open sessions are ended"),
+        _ALL,
         count=lambda device: AccessToken.objects.live().filter(device=device).count(),
-        end=lambda device: end_tokens_of_device(device.pk),
+        end=lambda actor, device: end_tokens_of_device(device.pk),
+    ),
+    Step(
+        "transfers",
+        ("open transfer is cancelled", "open transfers are cancelled"),
+        _ALL - {Cut.MOVED},
+        count=lambda device: Transfer.objects.open().filter(device=device).count(),
+        end=_cancel_transfers,
+    ),
+    Step(
+        "pin_resets",
+        ("PIN reset on its way is voided", "PIN resets on their way are voided"),
+        _ALL,
+        count=lambda device: PinReset.objects.filter(device=device, state=ResetState.OPEN).count(),
+        end=_void_resets,
+    ),
+    Step(
+        "pins",
+        ("PIN is removed", "PINs are removed"),
+        _GONE,
+        count=lambda device: DevicePin.objects.filter(device=device).count(),
+        end=_remove_pin,
+    ),
+    Step(
+        "keys",
+        ("approval key is retired for good", "approval keys are retired for good"),
+        frozenset({Cut.MOVED}),
+        count=lambda device: DeviceKey.objects.filter(device=device, retired_at=None).count(),
+        end=_retire_keys,
+    ),
+    Step(
+        "fingerprints",
+        ("fingerprint is removed", "fingerprints are removed"),
+        frozenset({Cut.MOVED}),
+        count=lambda device: Fingerprint.objects.filter(device=device).count(),
+        end=_remove_fingerprints,
+    ),
+    Step(
+        "push_handles",
+        ("push handle is forgotten", "push handles are forgotten"),
+        frozenset({Cut.RETIRED, Cut.MOVED}),
+        count=lambda device: int(bool(device.push_platform)),
+        end=_forget_push_handle,
     ),
 )
 
@@ -45,15 +150,22 @@ class Ending:
 
     @property
     def lines(self) -> list[tuple[int, str]]:
-        """For people: `(2, "open sessions are ended")`."""
-        return [(self.counts[step.name], step.label[self.counts[step.name] != 1]) for step in STEPS]
+        """For people: `(2, "open sessions are ended")`; sessions always, the rest where there is any."""
+        return [
+            (self.counts[step.name], step.label[self.counts[step.name] != 1])
+            for step in STEPS
+            if step.name == "sessions" or self.counts.get(step.name)
+        ]
 
 
-def preview(device: Device) -> Ending:
-    """What would end if the device were switched off now. Changes nothing."""
-    return Ending({step.name: step.count(device) for step in STEPS})
+def preview(device: Device, cut: Cut = Cut.OFF) -> Ending:
+    """What would end if the device were cut off now. Changes nothing."""
+    return Ending({step.name: step.count(device) for step in STEPS if cut in step.at})
 
 
-def end_access(device: Device) -> Ending:
-    """End everything. Call it in the transaction that switches the device off, with the device's row locked."""
-    return Ending({step.name: step.end(device) for step in STEPS})
+def end_access(actor: Actor, device: Device, cut: Cut = Cut.OFF) -> Ending:
+    """End everything. Call it in the transaction that cuts the device off, with the device's row locked.
+
+    With RETIRED and MOVED the caller saves the device's `PUSH_FIELDS`.
+    """
+    return Ending({step.name: step.end(actor, device) for step in STEPS if cut in step.at})

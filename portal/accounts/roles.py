@@ -23,28 +23,44 @@ class Capability(TextChoices):
     DEVICES_ACTIVATE = "devices.activate", "Activate and deactivate devices"
     DEVICES_BLOCK = "devices.block", "Block devices"
     DEVICES_CORRECT = "devices.correct", "Correct descriptive data of devices and customers"
+    DEVICES_ISSUE = "devices.issue", "Issue, deliver and replace cards and tokens"
+    PINS_RESET = "pins.reset", "Start PIN resets"
+    TRANSFERS_REQUEST = "transfers.request", "Ask for transfers on behalf of owners"
+    TRANSFERS_DECIDE = "transfers.decide", "Approve and reject transfers"
+    APPROVALS_READ = "approvals.read", "See what waits for a second person"
+    APPROVALS_DECIDE = "approvals.decide", "Approve and reject what others ask for"
+    APPROVALS_POLICY = "approvals.policy", "Ask for changes of the four-eyes policy"
     AUDIT_READ = "audit.read", "Read the audit log"
     OUTBOX_READ = "outbox.read", "See messages on their way"
+    OUTBOX_RESEND = "outbox.resend", "Send failed messages again"
     STAFF_MANAGE = "staff.manage", "Manage staff"
     CLIENTS_MANAGE = "clients.manage", "Manage API clients"
 
 
+_LOOK = frozenset({Capability.DEVICES_READ, Capability.APPROVALS_READ})
+
 CAPABILITIES: Mapping[str, frozenset[str]] = {
-    Role.SUPPORT: frozenset({Capability.DEVICES_READ, Capability.OUTBOX_READ}),
-    Role.OPERATOR: frozenset(
-        {
-            Capability.DEVICES_READ,
-            Capability.DEVICES_ACTIVATE,
-            Capability.DEVICES_BLOCK,
-            Capability.DEVICES_CORRECT,
-            Capability.OUTBOX_READ,
-        }
-    ),
-    Role.APPROVER: frozenset({Capability.DEVICES_READ, Capability.AUDIT_READ}),
-    Role.SECURITY_OFFICER: frozenset(
-        {Capability.DEVICES_READ, Capability.DEVICES_ACTIVATE, Capability.DEVICES_BLOCK, Capability.AUDIT_READ}
-    ),
-    Role.AUDITOR: frozenset({Capability.DEVICES_READ, Capability.AUDIT_READ, Capability.OUTBOX_READ}),
+    Role.SUPPORT: _LOOK | {Capability.PINS_RESET, Capability.OUTBOX_READ},
+    Role.OPERATOR: _LOOK
+    | {
+        Capability.DEVICES_ACTIVATE,
+        Capability.DEVICES_BLOCK,
+        Capability.DEVICES_CORRECT,
+        Capability.DEVICES_ISSUE,
+        Capability.PINS_RESET,
+        Capability.TRANSFERS_REQUEST,
+        Capability.OUTBOX_READ,
+        Capability.OUTBOX_RESEND,
+    },
+    Role.APPROVER: _LOOK | {Capability.APPROVALS_DECIDE, Capability.TRANSFERS_DECIDE, Capability.AUDIT_READ},
+    Role.SECURITY_OFFICER: _LOOK
+    | {
+        Capability.DEVICES_ACTIVATE,
+        Capability.DEVICES_BLOCK,
+        Capability.APPROVALS_POLICY,
+        Capability.AUDIT_READ,
+    },
+    Role.AUDITOR: _LOOK | {Capability.AUDIT_READ, Capability.OUTBOX_READ},
     Role.ADMINISTRATOR: frozenset({Capability.STAFF_MANAGE, Capability.CLIENTS_MANAGE}),
 }
 

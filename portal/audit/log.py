@@ -67,7 +67,13 @@ def prepared(
     details: Mapping[str, object] | None = None,
 ) -> AuditEvent:
     """The event that `record` would write, whole but not written; for loading very many at once."""
-    parts = {"before": before, "after": after, "details": details, "claims": actor.claims}
+    parts = {
+        "before": before,
+        "after": after,
+        "details": details,
+        "claims": actor.claims,
+        "approval": _approval(actor),
+    }
     return _made(actor, event, Outcome.DONE, "", _named(obj), reason, parts)
 
 
@@ -85,7 +91,7 @@ def record_refusal(
     The operation commits it before it raises. The rest is as in `record`.
     """
     _require_transaction()
-    parts = {"details": details, "claims": actor.claims}
+    parts = {"details": details, "claims": actor.claims, "approval": _approval(actor)}
     return _write(_made(actor, event, Outcome.REFUSED, code, _named(obj), reason, parts))
 
 
@@ -106,7 +112,7 @@ def refuse(
     database that does not answer is logged and no error: the caller still has an answer to give. Raises
     RuntimeError inside a transaction.
     """
-    parts = {"details": details, "claims": actor.claims}
+    parts = {"details": details, "claims": actor.claims, "approval": _approval(actor)}
     about = _Object(object_type, object_id, object_label)
     try:
         with transaction.atomic(durable=True):
@@ -139,6 +145,11 @@ def _first_this_minute(actor: Actor) -> bool:
     except Exception:
         logger.warning("the cache did not answer; the refusal is written uncounted", exc_info=True)
         return True
+
+
+def _approval(actor: Actor) -> dict[str, str]:
+    """The second person's yes that the actor acts by, if any."""
+    return {"id": actor.approval.id, "by": actor.approval.by} if actor.approval else {}
 
 
 def _require_transaction() -> None:

@@ -19,10 +19,24 @@ class Channel(StrEnum):
     PORTAL = "portal"
     ADMIN = "admin"
     ASSECO = "asseco"
+    HYPHEN = "hyphen"
+    SPID = "spid"
     ADIBA = "adiba"
     OAUTH = "oauth"
     COMMAND = "command"
     TASK = "task"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """A second person's yes, for as long as the approved operation runs.
+
+    id: the request's (`APR_…`). by: who approved, for people to read. covers: the operations it is good for.
+    """
+
+    id: str
+    by: str
+    covers: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +50,7 @@ class Actor:
     scopes: what the access token may do. Empty where no token was used.
     device_id: the device a bound token belongs to.
     claims: what the caller said about itself (e.g. `adminId`); kept in the log, never believed.
+    approval: set only while a request that a second person approved is carried out in this actor's name.
     """
 
     kind: ActorKind
@@ -52,6 +67,7 @@ class Actor:
     ip: str = ""
     request_id: str = ""
     claims: dict[str, str] = field(default_factory=dict)
+    approval: Approval | None = None
 
     @classmethod
     def system(cls, name: str, *, bank_id: UUID | None = None, channel: Channel = Channel.TASK) -> Self:
@@ -82,6 +98,10 @@ class Actor:
     def can(self, capability: str) -> bool:
         """Whether a member of staff has this capability. The system has all, nobody else has any."""
         return self.is_system or capability in self.capabilities
+
+    def approved_for(self, operation: str) -> bool:
+        """Whether a second person has approved this very operation."""
+        return self.approval is not None and operation in self.approval.covers
 
     def claiming(self, **claims: str) -> Self:
         """The same actor with claims noted for the log."""

@@ -23,6 +23,8 @@ class FieldProblem:
 class DomainError(Exception):
     """Base of every refusal. Catch this at a door, never inside an operation."""
 
+    audited = False  # true when the operation has written its own event
+
     code = "refused"
     default_message = "The request was refused."
 
@@ -91,6 +93,21 @@ class Conflict(DomainError):
 
     code = "conflict"
     default_message = "The request conflicts with what is already there."
+
+
+class SecondPersonNeeded(Conflict):
+    """The step may be taken, but not by one person. `about`: the object it is about.
+
+    An operation raises it out of its transaction; `portal.approvals` turns it into a stored request and
+    `ApprovalRequired`, so a door sees it only where nobody could ask.
+    """
+
+    code = "needs-second-person"
+    default_message = "It takes a second person."
+
+    def __init__(self, message: str = "", *, about: object, code: str | None = None, **details: object) -> None:
+        self.about = about
+        super().__init__(message, code=code, **details)
 
 
 class InvalidState(DomainError):

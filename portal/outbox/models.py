@@ -18,6 +18,7 @@ class MessageState(models.TextChoices):
 class MessageKind(models.TextChoices):
     EMAIL = "email"
     SMS = "sms"
+    PUSH = "push"  # recipient: `<platform>:<handle>`
 
 
 class Message(models.Model):

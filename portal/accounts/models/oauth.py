@@ -45,6 +45,8 @@ class Application(AbstractApplication, models.Model):  # type: ignore[misc]
     dialects, allowed_scopes: lists of names; an empty list opens nothing.
     allowed_ips: networks in CIDR notation the client may call from; an empty list means any.
     app_secret_digest: keyed digest of the secret a mobile application sends with each call (X-Hyphen-App-Secret).
+    administers: whether the client may speak for the bank's other clients (SPiD's "administration rights").
+    sign_secret_sealed: the secret that signs answers to this client, "" for a client that wants none signed (SPiD).
     """
 
     bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="applications")
@@ -53,6 +55,8 @@ class Application(AbstractApplication, models.Model):  # type: ignore[misc]
     allowed_scopes = models.JSONField(default=list)
     allowed_ips = models.JSONField(default=list, blank=True)
     app_secret_digest = models.CharField(max_length=64, blank=True)
+    administers = models.BooleanField(default=False)
+    sign_secret_sealed = models.TextField(blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
 
     objects = ApplicationQuerySet.as_manager()

@@ -7,5 +7,5 @@ from portal.api.adiba import views
 app_name = "adiba"
 urlpatterns = [
     path("status", views.StatusView.as_view(), name="status"),
-    re_path(r"^status/[\s\S]*", views.UnknownAdibaView.as_view(), name="unknown"),
+    re_path(r"^(?:status|pin|ownership|approvals)(?:/[\s\S]*)?$", views.UnknownAdibaView.as_view(), name="unknown"),
 ]

@@ -57,7 +57,7 @@ DIALECT: Final = Dialect(
     channel=Channel.ADIBA,
     title="Adiba Devices API",
     about="A device's status and security posture; the bank activates and deactivates it.",
-    paths=re.compile(r"/v1/device/status(/.*)?", re.DOTALL),
+    paths=re.compile(r"/v1/device/(status|pin|ownership|approvals)(/.*)?", re.DOTALL),
     spelling=Spelling(camel),
     statuses={
         errors.InvalidInput: 400,

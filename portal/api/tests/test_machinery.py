@@ -180,7 +180,7 @@ def test_a_refusal_that_the_operation_has_written_itself_is_not_written_twice(
     path: str, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = InvalidState("No.")
-    error.audited = True  # type: ignore[attr-defined]
+    error.audited = True
     fail(monkeypatch, error)
     with nothing_written():
         assert caller.get(path).status_code in {409, 440}

@@ -194,7 +194,7 @@ def test_an_error_that_was_written_already_is_not_written_again(uma: User) -> No
     @signed_in
     def view(request: HttpRequest) -> HttpResponse:
         error = Forbidden()
-        error.audited = True  # type: ignore[attr-defined]
+        error.audited = True
         raise error
 
     request = RequestFactory().get("/")

@@ -1,54 +1,15 @@
-"""Who may do what to a device. Doors and operations ask the same question here.
+"""Who may do what to a device.
 
-A `Verdict` says yes, or names the rule, what would make it pass and who can grant it: pages show it, operations
-raise it. `may_…` asks about the actor alone: it is asked before the device is looked up, so that its refusal is the
-same whether or not there is such a device.
+`may_…` asks about the actor alone: it is asked before the device is looked up, so that its refusal is the same
+whether or not there is such a device.
 """
 
-from dataclasses import dataclass
-
 from devices.models import Device
+from devices.policies.verdicts import YES, Verdict, capability_of, first_no
 from devices.states import DeviceStatus, HeldBy, no_way
-from portal.accounts.roles import Capability, who_can
+from portal.accounts.roles import Capability
 from portal.core.actor import Actor
-from portal.core.errors import Conflict, DomainError, Forbidden, InvalidState
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a step may be taken. `error` is what the operation raises when it may not."""
-
-    error: DomainError | None = None
-    granted_by: tuple[str, ...] = ()
-
-    @property
-    def allowed(self) -> bool:
-        return self.error is None
-
-    @property
-    def message(self) -> str:
-        return self.error.message if self.error else ""
-
-    def require(self) -> None:
-        if self.error:
-            raise self.error
-
-
-YES = Verdict()
-
-
-def _capability(actor: Actor, capability: Capability) -> Verdict:
-    """Staff need the capability; the bank's own server and our system need none."""
-    if actor.is_bank or actor.can(capability):
-        return YES
-    return Verdict(
-        Forbidden(
-            f"This needs the right “{capability.label.lower()}”.",
-            code="capability-missing",
-            capability=capability.value,
-        ),
-        tuple(who_can(capability)),
-    )
+from portal.core.errors import Forbidden, InvalidState, SecondPersonNeeded
 
 
 def _state(device: Device, status: DeviceStatus) -> Verdict:
@@ -66,24 +27,25 @@ def _held_by_bank(device: Device) -> Verdict:
     )
 
 
-def _blocked_by_bank(device: Device) -> Verdict:
-    if device.status != DeviceStatus.BLOCKED or device.held_by != HeldBy.BANK:
+def _blocked_by_bank(actor: Actor, device: Device, operation: str) -> Verdict:
+    if device.status != DeviceStatus.BLOCKED or device.held_by != HeldBy.BANK or actor.approved_for(operation):
         return YES
     return Verdict(
-        Conflict("This device is blocked and held by the bank. It takes a second person.", code="needs-second-person")
+        SecondPersonNeeded("This device is blocked and held by the bank. It takes a second person.", about=device)
     )
 
 
-def first_no(*verdicts: Verdict) -> Verdict:
-    """The first refusal, or yes."""
-    return next((verdict for verdict in verdicts if not verdict.allowed), YES)
+def _not_lost(device: Device) -> Verdict:
+    if device.lost_at is None:
+        return YES
+    return Verdict(InvalidState("This device was reported lost. Undo the loss report instead.", code="device-lost"))
 
 
 def may_activate(actor: Actor) -> Verdict:
     """Staff and the bank activate."""
     if actor.is_customer:
         return Verdict(Forbidden("A customer cannot activate a device.", code="customer-cannot-activate"))
-    return _capability(actor, Capability.DEVICES_ACTIVATE)
+    return capability_of(actor, Capability.DEVICES_ACTIVATE)
 
 
 def activate(actor: Actor, device: Device) -> Verdict:
@@ -91,12 +53,17 @@ def activate(actor: Actor, device: Device) -> Verdict:
     may = may_activate(actor)
     if may.allowed and device.status == DeviceStatus.ACTIVE:
         return YES
-    return first_no(may, _blocked_by_bank(device), _state(device, DeviceStatus.ACTIVE))
+    return first_no(
+        may,
+        _not_lost(device),
+        _state(device, DeviceStatus.ACTIVE),
+        _blocked_by_bank(actor, device, "device.activate"),
+    )
 
 
 def may_deactivate(actor: Actor) -> Verdict:
     """The owner, staff and the bank deactivate."""
-    return YES if actor.is_customer else _capability(actor, Capability.DEVICES_ACTIVATE)
+    return YES if actor.is_customer else capability_of(actor, Capability.DEVICES_ACTIVATE)
 
 
 def deactivate(actor: Actor, device: Device) -> Verdict:
@@ -109,7 +76,7 @@ def deactivate(actor: Actor, device: Device) -> Verdict:
 
 def may_block(actor: Actor) -> Verdict:
     """The owner, staff and the bank block."""
-    return YES if actor.is_customer else _capability(actor, Capability.DEVICES_BLOCK)
+    return YES if actor.is_customer else capability_of(actor, Capability.DEVICES_BLOCK)
 
 
 def block(actor: Actor, device: Device) -> Verdict:
@@ -149,7 +116,9 @@ def unregister(actor: Actor, device: Device) -> Verdict:
     may = may_unregister(actor)
     if not may.allowed or device.status == DeviceStatus.RETIRED:
         return may
-    return first_no(_held_by_bank(device) if actor.is_customer else YES, _blocked_by_bank(device))
+    return first_no(
+        _held_by_bank(device) if actor.is_customer else YES, _blocked_by_bank(actor, device, "device.unregister")
+    )
 
 
 def may_edit(actor: Actor) -> Verdict:
@@ -171,7 +140,7 @@ def edit(actor: Actor, device: Device) -> Verdict:
 
 def correct(actor: Actor) -> Verdict:
     """Staff correct descriptive data."""
-    return _capability(actor, Capability.DEVICES_CORRECT)
+    return capability_of(actor, Capability.DEVICES_CORRECT)
 
 
 def register(actor: Actor) -> Verdict:
@@ -195,7 +164,7 @@ def issue(actor: Actor) -> Verdict:
 
 def read(actor: Actor) -> Verdict:
     """Staff look at devices."""
-    return _capability(actor, Capability.DEVICES_READ)
+    return capability_of(actor, Capability.DEVICES_READ)
 
 
 def enrol_key(actor: Actor) -> Verdict:

@@ -43,7 +43,8 @@ class Device(models.Model):
     """A phone, card or token that the bank knows.
 
     The external identifier (IMEI, app id) and the push handle are sealed; each has a blind index for look-ups.
-    `held_by` says who switched an INACTIVE or BLOCKED device off. Times are null until the step happened.
+    `held_by` says who switched an INACTIVE or BLOCKED device off. Times are null until the step happened; `lost_at`
+    is set while the device is reported lost, and stays when it is then retired.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -65,6 +66,8 @@ class Device(models.Model):
     model = models.CharField(max_length=64, blank=True)
     operating_system = models.CharField(max_length=64, blank=True)
     app_version = models.CharField(max_length=64, blank=True)
+    sdk_version = models.CharField(max_length=64, blank=True)
+    language = models.CharField(max_length=35, blank=True)
     installation_id = models.CharField(max_length=128, blank=True)
 
     push_platform = models.CharField(max_length=10, choices=PushPlatform, blank=True)
@@ -76,6 +79,7 @@ class Device(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True)
     switched_off_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+    lost_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField()
     last_activity_at = models.DateTimeField(null=True, blank=True)
 
@@ -105,6 +109,12 @@ class Device(models.Model):
                 name="device_retired_has_time",
                 condition=Q(status=DeviceStatus.RETIRED, retired_at__isnull=False)
                 | (~Q(status=DeviceStatus.RETIRED) & Q(retired_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="device_lost_is_blocked_by_bank",
+                condition=Q(lost_at__isnull=True)
+                | Q(status=DeviceStatus.BLOCKED, held_by=HeldBy.BANK)
+                | Q(status=DeviceStatus.RETIRED),
             ),
             models.CheckConstraint(
                 name="device_external_id_whole",
@@ -215,36 +225,3 @@ class Device(models.Model):
         self.status = status
         self.held_by = held_by
         return before
-
-
-class DeviceKey(models.Model):
-    """A device's approval key (public half). It counts once it has signed a challenge (`proved_at`).
-
-    public_key: canonical lower-case hex. spelling: as the client registered it. fingerprint: over the point, so one
-    key in two encodings is one key. A retired key never counts again, on any device.
-    """
-
-    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="keys")
-    algorithm = models.CharField(max_length=10)
-    public_key = models.CharField(max_length=128)
-    spelling = models.CharField(max_length=132)
-    fingerprint = models.CharField(max_length=64)
-    registered_at = models.DateTimeField()
-    proved_at = models.DateTimeField(null=True, blank=True)
-    retired_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(name="device_key_algorithm_known", condition=Q(algorithm__in=["p256", "ed25519"])),
-            models.UniqueConstraint(
-                fields=["fingerprint"],
-                name="device_key_unique_once_proved",
-                condition=Q(proved_at__isnull=False),
-            ),
-            models.UniqueConstraint(
-                fields=["device"],
-                name="device_key_one_in_use",
-                condition=Q(proved_at__isnull=False, retired_at__isnull=True),
-            ),
-        ]

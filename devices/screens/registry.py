@@ -10,7 +10,7 @@ from django.urls import reverse
 from devices import policies, queries
 from devices.models import Device, ExternalIdKind, Kind
 from devices.operations.activation import Change, activate_device, block_device, deactivate_device
-from devices.policies import Verdict
+from devices.policies.verdicts import Verdict
 from devices.states import Category, DeviceStatus, Enrollment, HeldBy
 from portal.core.actor import Actor
 

@@ -1,0 +1,49 @@
+"""Device fingerprints recorded at sign-in (SPiD)."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from devices.models.device import Device
+from portal.accounts.models import Bank, User
+from portal.core import ids
+
+
+class FingerprintPlatform(models.TextChoices):
+    IOS = "ios", "iOS"
+    ANDROID = "android", "Android"
+
+
+class Fingerprint(models.Model):
+    """One device and application that a customer signed in with.
+
+    hash: 64 hex digits over device id, platform and application name, keyed per bank. device: the registry's, when
+    one with this external id and owner exists. The device id itself is not kept.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="fingerprints")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="fingerprints")
+    device = models.ForeignKey(Device, on_delete=models.SET_NULL, null=True, related_name="fingerprints")
+    hash = models.CharField(max_length=64)
+    platform = models.CharField(max_length=10, choices=FingerprintPlatform)
+    application_name = models.CharField(max_length=100)
+    application_version = models.CharField(max_length=64, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="fingerprint_platform_known", condition=Q(platform__in=FingerprintPlatform.values)
+            ),
+            models.UniqueConstraint(fields=["owner", "hash"], name="fingerprint_once_per_owner"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-last_seen_at"], name="fingerprint_by_owner"),
+            models.Index(fields=["device"], name="fingerprint_by_device"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Fingerprint …{self.hash[-4:]}"

@@ -1,0 +1,1 @@
+"""The devices' tasks: an id in, one operation called."""

@@ -1,0 +1,1 @@
+"""Four-eyes: what one person may ask for and only another may let happen."""
