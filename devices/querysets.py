@@ -47,13 +47,16 @@ class DeviceQuerySet(models.QuerySet["Device"]):
     def owned(self) -> Self:
         return self.filter(category=Category.OWNED)
 
+    def issued(self) -> Self:
+        return self.filter(category=Category.ISSUED)
+
     def named_externally(self, bank_id: UUID, external_id: str) -> Self:
         """The rows of one external identifier inside one bank; at most one of them is not retired."""
         return self.filter(bank_id=bank_id, external_id_index=external_id_index(bank_id, external_id))
 
     def with_our_id(self, text: str) -> Self:
         """The device whose `DEV_…` or UUID this is; no query when it is neither."""
-        key = _read_id(text)
+        key = read_device_id(text)
         return self.filter(pk=key) if key else self.none()
 
     def named(self, device_id: str, bank_id: UUID | None) -> Self:
@@ -62,7 +65,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         External identifiers may look like a UUID (many phones make one), so that both are looked up. Several rows can
         share an external identifier; all but one of them are retired: the one in use comes first, then the newest.
         """
-        key = _read_id(device_id)
+        key = read_device_id(device_id)
         wanted = Q(pk=key) if key else Q(pk__in=[])
         if bank_id is not None and device_id:
             wanted |= Q(bank_id=bank_id, external_id_index=external_id_index(bank_id, device_id))
@@ -85,7 +88,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.select_for_update(of=("self",)).get_named(device_id, bank_id)
 
 
-def _read_id(text: str) -> UUID | None:
+def read_device_id(text: str) -> UUID | None:
     """The id in `DEV_…` or in a UUID's usual spelling, else None."""
     try:
         key = UUID(text) if text.count("-") == 4 else ids.read("DEV", text)

@@ -24,7 +24,8 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     DeviceStatus.PENDING: frozenset({DeviceStatus.ACTIVE, DeviceStatus.BLOCKED, DeviceStatus.RETIRED}),
     DeviceStatus.ACTIVE: frozenset({DeviceStatus.INACTIVE, DeviceStatus.BLOCKED, DeviceStatus.RETIRED}),
     DeviceStatus.INACTIVE: frozenset({DeviceStatus.ACTIVE, DeviceStatus.BLOCKED, DeviceStatus.RETIRED}),
-    DeviceStatus.BLOCKED: frozenset({DeviceStatus.ACTIVE, DeviceStatus.RETIRED}),
+    # Back to PENDING only when a loss report is undone and the device was never activated.
+    DeviceStatus.BLOCKED: frozenset({DeviceStatus.ACTIVE, DeviceStatus.PENDING, DeviceStatus.RETIRED}),
     DeviceStatus.RETIRED: frozenset(),
 }
 
@@ -125,7 +126,22 @@ def no_way_for_transfer(before: TransferState, after: TransferState) -> InvalidS
 
 
 class ImportState(TextChoices):
+    READY = "READY", "Ready to start"  # uploaded and read: whoever uploaded it, or a colleague, starts or discards it
     WAITING = "WAITING", "Waiting"  # a worker takes it
     RUNNING = "RUNNING", "Running"  # a worker is at it; when its claim runs out, the next goes on
     DONE = "DONE", "Done"
-    REFUSED = "REFUSED", "Refused"  # all-or-nothing, and a row was refused; or the file cannot be read
+    REFUSED = "REFUSED", "Refused"  # all-or-nothing, and a row was refused; or whoever started it may not any more
+    STOPPED = "STOPPED", "Stopped"  # discarded, not started in time, or the command that read the file is gone
+
+
+IMPORT_OPEN: tuple[ImportState, ...] = (ImportState.READY, ImportState.WAITING, ImportState.RUNNING)
+
+
+class CardStatus(TextChoices):
+    """What a card or token is to its holder (Asseco, card-status). It is derived, never stored; see queries."""
+
+    INACTIVE = "inactive", "Inactive"
+    VALID = "valid", "Valid"
+    EXPIRED = "expired", "Expired"
+    BLOCKED = "blocked", "Blocked"
+    LOST = "reported-as-lost", "Reported as lost"

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from portal.env import Problem
+from portal.outbox import gateways
 
 SECRETS = {
     "PORTAL_SECRET_KEY": "portal.E011",
@@ -17,6 +18,7 @@ SECRETS = {
     "PORTAL_FINGERPRINT_KEY": "portal.E024",
     "PORTAL_PIN_PEPPERS": "portal.E025",
 }
+GATEWAYS = {"sms": "portal.E031", "fcm": "portal.E032", "apns": "portal.E033", "http": "portal.E034"}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -49,17 +51,26 @@ def _production_problems() -> Iterable[Problem]:
             "PORTAL_BASE_URL is not an https address.",
             "Example: PORTAL_BASE_URL=https://portal.bank.example",
         )
+    for name, sentence in gateways.problems():
+        yield Problem(GATEWAYS[name], sentence, "See docs/configuration.md, “Messages”")
     if any(network.prefixlen == 0 for network in settings.TRUSTED_PROXIES):
         yield Problem(
             "portal.E020",
             "PORTAL_TRUSTED_PROXIES trusts everybody.",
             "Name your proxies' own networks: whoever is trusted says where a call comes from",
         )
+    if settings.ACCEPTED_WEAK_PINS:
+        yield Problem(
+            "portal.E026",
+            "PORTAL_ACCEPTED_WEAK_PINS lets weak PINs in.",
+            "Unset it: it is for the demo's samples",
+        )
     keys = [
         settings.INDEX_KEY,
         settings.AUDIT_KEY,
         settings.AUDIT_SIGNING_KEY,
         settings.FINGERPRINT_KEY,
+        settings.SMS_SIGNING_KEY,
         *settings.SEALING_KEYS.values(),
         *settings.PIN_PEPPERS.values(),
     ]

@@ -53,6 +53,8 @@ def configuration(level: str) -> dict[str, object]:
             "oauthlib": quiet,  # requests with their credentials
             "oauth2_provider": quiet,
             "httpx": quiet,  # addresses with their queries
+            "httpcore": quiet,  # headers with their tokens, and so has hpack
+            "hpack": quiet,
             "axes": {"level": "ERROR"},  # the audit log says it
             "celery": quiet,  # two lines for each task, several tasks a second
             "kombu": quiet,

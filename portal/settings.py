@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from portal import logs
+from portal.crypto.pins import OWASP
 from portal.demo_secrets import demo_secrets
 from portal.env import Environment, Problem, read_database_url
 
@@ -40,6 +41,9 @@ FINGERPRINT_KEY = env.key("PORTAL_FINGERPRINT_KEY", SECRETS["PORTAL_FINGERPRINT_
 PIN_PEPPERS = env.keys("PORTAL_PIN_PEPPERS", SECRETS["PORTAL_PIN_PEPPERS"])
 AUDIT_KEY = env.key("PORTAL_AUDIT_KEY", SECRETS["PORTAL_AUDIT_KEY"])
 AUDIT_SIGNING_KEY = env.key("PORTAL_AUDIT_SIGNING_KEY", SECRETS["PORTAL_AUDIT_SIGNING_KEY"])
+PIN_COST = OWASP
+# Weak PINs that are taken all the same: those of the vendor's printed samples, so that they run in the demo.
+ACCEPTED_WEAK_PINS = env.words("PORTAL_ACCEPTED_WEAK_PINS", "123456,654321,789012" if DEMO else "")
 
 # Where we are reached, and by whom.
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"] if DEMO else env.words("PORTAL_ALLOWED_HOSTS")
@@ -62,6 +66,7 @@ SQLITE = {
 }
 WEB_WORKERS = env.number("PORTAL_WEB_WORKERS", 2, low=1, high=64)  # processes
 WEB_THREADS = env.number("PORTAL_WEB_THREADS", 32, low=1, high=512)
+PIN_THREADS = env.number("PORTAL_PIN_THREADS", 2, low=1, high=64)  # of each process, for hashing PINs
 
 
 def _database() -> dict[str, object]:
@@ -267,6 +272,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "portal.api.base.handle_exception",
 }
 API_CALLS_PER_MINUTE = env.number("PORTAL_API_CALLS_PER_MINUTE", 60_000, low=1, high=10_000_000)
+SPID_CALLS_PER_HOUR = env.number("PORTAL_SPID_CALLS_PER_HOUR", 3600, low=1, high=10_000_000)  # the vendor's own limit
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -325,6 +331,24 @@ MAILERS = {
     }
 }
 EMAIL_HOST_GIVEN = bool(env.text("PORTAL_EMAIL_HOST"))
+
+# The other ways out of the outbox. The demo uses none of them.
+SMS_URL = env.text("PORTAL_SMS_URL")
+SMS_TOKEN = env.secret("PORTAL_SMS_TOKEN")
+SMS_SIGNING_KEY = env.key("PORTAL_SMS_SIGNING_KEY", env.secret("PORTAL_SMS_SIGNING_KEY"))
+SMS_FROM = env.text("PORTAL_SMS_FROM")
+FCM_URL = "https://fcm.googleapis.com"
+FCM_CREDENTIALS = env.secret("PORTAL_FCM_CREDENTIALS")
+APNS_URL = {
+    "production": "https://api.push.apple.com",
+    "sandbox": "https://api.sandbox.push.apple.com",
+}[env.choice("PORTAL_APNS_ENVIRONMENT", ("production", "sandbox"))]
+APNS_KEY = env.secret("PORTAL_APNS_KEY")
+APNS_KEY_ID = env.text("PORTAL_APNS_KEY_ID")
+APNS_TEAM_ID = env.text("PORTAL_APNS_TEAM_ID")
+APNS_TOPIC = env.text("PORTAL_APNS_TOPIC")
+OUTGOING_PROXY = env.text("PORTAL_OUTGOING_PROXY")
+CA_FILE = env.text("PORTAL_CA_FILE")
 
 STATIC_URL = "/static/"
 # The demo serves the pages' files from where they are; production collects them (manage.py collectstatic).

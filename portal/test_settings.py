@@ -16,6 +16,7 @@ for name, value in {
 }.items():
     os.environ[name] = value
 
+from portal.crypto.pins import Cost  # noqa: E402
 from portal.env import read_database_url  # noqa: E402
 from portal.settings import *  # noqa: E402, F403
 from portal.settings import DATABASES, SQLITE, VAR  # noqa: E402
@@ -35,3 +36,4 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher",
 ]
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+PIN_COST = Cost(8, 1, 1)  # the least that Argon2id takes

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *well_known,
     path("admin/", admin_site.urls),
     path("", include("devices.urls")),
+    path("", include("devices.customer_urls")),
     path("", include("portal.web.urls")),
 ]
 

@@ -1,5 +1,6 @@
 """Devices and what hangs on them, one module each."""
 
+from devices.models.bulk import BulkRun, BulkStep
 from devices.models.device import (
     ISSUED_KINDS,
     OWNED_KINDS,
@@ -19,6 +20,8 @@ __all__ = [
     "ISSUED_KINDS",
     "OWNED_KINDS",
     "PIN_TRIES",
+    "BulkRun",
+    "BulkStep",
     "CardKind",
     "Device",
     "DeviceKey",

@@ -44,7 +44,8 @@ class Device(models.Model):
 
     The external identifier (IMEI, app id) and the push handle are sealed; each has a blind index for look-ups.
     `held_by` says who switched an INACTIVE or BLOCKED device off. Times are null until the step happened; `lost_at`
-    is set while the device is reported lost, and stays when it is then retired.
+    is set while the device is reported lost, and stays when it is then retired; `held_before_loss` says who had
+    switched it off before.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -80,6 +81,7 @@ class Device(models.Model):
     switched_off_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     lost_at = models.DateTimeField(null=True, blank=True)
+    held_before_loss = models.CharField(max_length=10, choices=HeldBy, blank=True, default=HeldBy.NOBODY)
     updated_at = models.DateTimeField()
     last_activity_at = models.DateTimeField(null=True, blank=True)
 
@@ -115,6 +117,11 @@ class Device(models.Model):
                 condition=Q(lost_at__isnull=True)
                 | Q(status=DeviceStatus.BLOCKED, held_by=HeldBy.BANK)
                 | Q(status=DeviceStatus.RETIRED),
+            ),
+            models.CheckConstraint(
+                name="device_held_before_loss_known",
+                condition=Q(held_before_loss=HeldBy.NOBODY)
+                | Q(lost_at__isnull=False, held_before_loss__in=[HeldBy.OWNER, HeldBy.BANK]),
             ),
             models.CheckConstraint(
                 name="device_external_id_whole",

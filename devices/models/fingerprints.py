@@ -1,6 +1,6 @@
 """Device fingerprints recorded at sign-in (SPiD)."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -8,11 +8,25 @@ from django.db.models import Q
 from devices.models.device import Device
 from portal.accounts.models import Bank, User
 from portal.core import ids
+from portal.core.actor import Actor
 
 
 class FingerprintPlatform(models.TextChoices):
     IOS = "ios", "iOS"
     ANDROID = "android", "Android"
+
+
+class FingerprintQuerySet(models.QuerySet["Fingerprint"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """A customer's own; all of the bank for its staff; nobody else any."""
+        if actor.is_system:
+            return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
+        if actor.is_customer:
+            return self.filter(bank_id=actor.bank_id, owner_id=actor.user_id)
+        return self.filter(bank_id=actor.bank_id) if actor.is_staff else self.none()
+
+    def last_seen_first(self) -> Self:
+        return self.order_by("-last_seen_at", "-id")
 
 
 class Fingerprint(models.Model):
@@ -32,6 +46,8 @@ class Fingerprint(models.Model):
     application_version = models.CharField(max_length=64, blank=True)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+
+    objects = FingerprintQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

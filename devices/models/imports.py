@@ -5,13 +5,17 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from devices.states import ImportState
+from devices.states import IMPORT_OPEN, ImportState
 from portal.accounts.models import Bank, User
 from portal.core import ids
 from portal.core.actor import Actor
 
 
 class ImportRunQuerySet(models.QuerySet["ImportRun"]):
+    def open(self) -> Self:
+        """Those that are not over yet."""
+        return self.filter(state__in=IMPORT_OPEN)
+
     def visible_to(self, actor: Actor) -> Self:
         """Those of the bank, for staff and the system."""
         if actor.is_system and actor.bank_id is None:
@@ -22,8 +26,9 @@ class ImportRunQuerySet(models.QuerySet["ImportRun"]):
 class ImportRun(models.Model):
     """One file. Each batch of rows moves `position` in its own transaction, so that a crash repeats none.
 
-    content_sealed: the file, until it is done. position: bytes of the file that are done. all_or_nothing: one refused
-    row refuses the file. claim_until: until then one worker has it.
+    content_sealed: the rows of an uploaded file that can be read, until it is done; "" where a command reads the file
+    itself. position: bytes that are done. all_or_nothing: one refused row refuses the file. claim_until: until then
+    one worker has it. started_by: whoever uploaded it; None for a command.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -50,11 +55,8 @@ class ImportRun(models.Model):
             models.CheckConstraint(name="import_state_known", condition=Q(state__in=ImportState.values)),
             models.CheckConstraint(
                 name="import_ended_is_wiped",
-                condition=Q(state__in=[ImportState.WAITING, ImportState.RUNNING], ended_at__isnull=True)
-                | (
-                    ~Q(state__in=[ImportState.WAITING, ImportState.RUNNING])
-                    & Q(ended_at__isnull=False, content_sealed="")
-                ),
+                condition=Q(state__in=IMPORT_OPEN, ended_at__isnull=True)
+                | (~Q(state__in=IMPORT_OPEN) & Q(ended_at__isnull=False, content_sealed="")),
             ),
         ]
         indexes: ClassVar = [

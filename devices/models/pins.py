@@ -9,6 +9,7 @@ from devices.models.device import Device
 from devices.states import ResetState
 from portal.accounts.models import Application, User
 from portal.core import clock, ids
+from portal.core.actor import Actor
 
 PIN_TRIES: Final = 5  # wrong ones in a row that lock a PIN; wrong codes that end a reset (contract, PIN)
 
@@ -46,6 +47,18 @@ class DevicePin(models.Model):
 
 
 class PinResetQuerySet(models.QuerySet["PinReset"]):
+    def named(self, reset_id: str) -> Self:
+        """The one that `RESET_…` names; no query for another text."""
+        try:
+            return self.filter(pk=ids.read("RESET", reset_id))
+        except ValueError:
+            return self.none()
+
+    def asked_by(self, actor: Actor) -> Self:
+        """Those that this bearer may confirm: the owner, through the client that asked, or any if staff did."""
+        through = Q(application=None) | Q(application_id=actor.application_id)
+        return self.filter(through, owner_id=actor.user_id)
+
     def open(self) -> Self:
         """Those whose code may still be tried."""
         return self.filter(state=ResetState.OPEN, expires_at__gt=clock.now(), tries__lt=PIN_TRIES)

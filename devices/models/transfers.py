@@ -1,6 +1,8 @@
 """Transfers of a device from one owner to another."""
 
+from datetime import datetime
 from typing import ClassVar, Final, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,26 +10,42 @@ from django.db.models import F, Q
 from devices.models.device import Device
 from devices.states import TRANSFER_OPEN, TransferState, no_way_for_transfer
 from portal.accounts.models import Bank, User
-from portal.core import ids
+from portal.core import clock, ids
 from portal.core.actor import Actor
 
 CODE_TRIES: Final = 5  # wrong acceptance codes that end a transfer (contract, ownership)
+LAPSING: Final = (TransferState.PENDING_APPROVAL, TransferState.APPROVED)  # the states that end by time
 
 
 class TransferQuerySet(models.QuerySet["Transfer"]):
     def visible_to(self, actor: Actor) -> Self:
-        """A customer's own, as old or as new owner; all of the bank for its staff; nobody else any."""
+        """A customer's own, as old or as new owner; all of the bank for its staff; nobody else any.
+
+        Once it is completed, the old owner knows it no more than the device.
+        """
         if actor.is_system:
             return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
         if actor.is_customer:
-            return self.filter(bank_id=actor.bank_id).filter(
-                Q(old_owner_id=actor.user_id) | Q(new_owner_id=actor.user_id)
-            )
+            gone = Q(old_owner_id=actor.user_id, state=TransferState.COMPLETED)
+            return self.filter(Q(old_owner_id=actor.user_id) | Q(new_owner_id=actor.user_id), ~gone)
         return self.filter(bank_id=actor.bank_id) if actor.is_staff else self.none()
+
+    def named(self, transfer_id: str) -> Self:
+        """The one that `TRF_…` names; no query for another text."""
+        key = _read_id(transfer_id)
+        return self.filter(pk=key) if key else self.none()
 
     def open(self) -> Self:
         """Those that are not over yet."""
         return self.filter(state__in=TRANSFER_OPEN)
+
+    def lapsed(self) -> Self:
+        """Those that nobody decided on or accepted in time, and that nobody has marked so."""
+        return self.filter(state__in=LAPSING, expires_at__lte=clock.now())
+
+    def due(self) -> Self:
+        """Those that are accepted and whose date has come."""
+        return self.filter(state=TransferState.ACCEPTED, effective_at__lte=clock.now())
 
 
 class Transfer(models.Model):
@@ -116,6 +134,21 @@ class Transfer(models.Model):
     def is_open(self) -> bool:
         return self.state in TRANSFER_OPEN
 
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether its time ran out, marked so or not."""
+        return self.state == TransferState.EXPIRED or (self.state in LAPSING and self.expires_at <= clock.now())
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it ends by itself unless somebody goes on with it; None where it does not."""
+        return self.expires_at if self.state in LAPSING else None
+
+    @property
+    def waits_for_date(self) -> bool:
+        """Whether it cannot be completed yet, accepted or not."""
+        return self.effective_at is not None and self.effective_at > clock.now()
+
     def move_to(self, state: TransferState) -> TransferState:
         """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""
         before = TransferState(self.state)
@@ -123,3 +156,10 @@ class Transfer(models.Model):
             raise refusal
         self.state = state
         return before
+
+
+def _read_id(text: str) -> UUID | None:
+    try:
+        return ids.read("TRF", text)
+    except ValueError:
+        return None

@@ -26,12 +26,13 @@ from portal.core.actor import Actor
 
 @dataclass(frozen=True)
 class Change:
-    """The device after the call, whether the call changed it, and how many live sessions really ended."""
+    """The device after the call, whether the call changed it, how many live sessions and what else really ended."""
 
     device: Device
     changed: bool
     at: datetime
     sessions_terminated: int = 0
+    ended: Ending | None = None
 
 
 def _named(device: Device) -> dict[str, object]:
@@ -154,7 +155,7 @@ def unregister_device(*, actor: Actor, device_id: str, reason: str = "", owned_o
     _save(device, now, "retired_at", *PUSH_FIELDS)
     _record(actor, Event.DEVICE_UNREGISTERED, device, before, held_by, reason, ended)
     tell_owner(device, "unregistered")
-    return Change(device, True, now, ended.sessions)
+    return Change(device, True, now, ended.sessions, ended)
 
 
 def _locked(
@@ -218,7 +219,7 @@ def _switch_off(actor: Actor, device_id: str, reason: str, status: DeviceStatus,
     _record(actor, event, device, before, held_by, reason, ended)
     if not actor.is_customer:
         tell_owner(device, "blocked" if blocking else "deactivated")
-    return Change(device, True, now, ended.sessions)
+    return Change(device, True, now, ended.sessions, ended)
 
 
 def _save(device: Device, now: datetime, *fields: str) -> None:

@@ -18,6 +18,8 @@ MAX_LENGTHS: Final = {
     "model": 64,
     "operating_system": 64,
     "app_version": 64,
+    "sdk_version": 64,
+    "language": 35,  # RFC 5646 4.4.1: what a place for language tags should hold
     "installation_id": 128,
     "push_handle": 4096,  # FCM and APNs tokens are far shorter; no published limit
     "reason": 500,

@@ -16,6 +16,13 @@ SUBJECTS: Final = {
     "deactivated": "Your bank switched a device off",
     "blocked": "Your bank blocked a device",
     "unregistered": "A device was removed from your account",
+    "issued": "Your bank issues you a card or token",
+    "replaced": "Your bank replaces a card or token",
+    "lost": "A device was reported lost",
+    "found": "A loss report was undone",
+    "pin-changed": "The PIN of a device was changed",
+    "pin-locked": "The PIN of a device is locked",
+    "pin-reset": "The PIN of a device was reset",
 }
 
 

@@ -1,14 +1,13 @@
 """Registering devices and describing them anew."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
 
 from devices import policies
 from devices.models import Device
+from devices.operations.describing import apply, save_changes
 from devices.operations.facts import DESCRIPTIVE, DeviceFacts, check_push, check_text
 from devices.operations.notices import tell_owner
-from devices.querysets import push_handle_index
+from devices.operations.push import keep_push_handle
 from devices.states import Category, DeviceStatus
 from portal.accounts.models import User
 from portal.accounts.queries import claimed_customer
@@ -18,9 +17,6 @@ from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, InvalidInput, InvalidState
 from portal.races import retried_on_conflict
-
-# Firebase drops a registration after 270 days without contact; a client renews its handle well before.
-PUSH_LIFETIME: Final = timedelta(days=270)
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,8 @@ def set_nickname(*, actor: Actor, device_id: str, nickname: str) -> Device:
     """Name a device. The same name again writes nothing. Raises Conflict `nickname-not-unique`."""
     nickname = check_text("nickname", nickname, required=True)
     device = _locked(actor, device_id)
-    changes = _apply(device, {"nickname": nickname})
-    return _updated(actor, device, changes)
+    changes = apply(device, {"nickname": nickname})
+    return save_changes(actor, device, changes)
 
 
 @retried_on_conflict
@@ -79,7 +75,7 @@ def set_push_handle(*, actor: Actor, device_id: str, platform: str, handle: str)
     """
     check_push(platform, handle)
     device = _locked(actor, device_id)
-    return _updated(actor, device, _set_push(device, platform, handle))
+    return save_changes(actor, device, keep_push_handle(device, platform, handle))
 
 
 def _owner(actor: Actor, customer_id: str | None) -> User:
@@ -111,9 +107,9 @@ def _register(actor: Actor, owner: User, facts: DeviceFacts) -> Registered:
         updated_at=now,
     )
     device.set_external_id(facts.external_id_kind_or_inferred, facts.external_id)
-    _apply(device, _described(facts))
+    apply(device, _described(facts))
     if facts.push_platform and facts.push_handle:
-        _set_push(device, facts.push_platform, facts.push_handle)
+        keep_push_handle(device, facts.push_platform, facts.push_handle)
     device.save(force_insert=True)
     audit.record(actor, Event.DEVICE_REGISTERED, device, after={"status": device.status, **_shown(device)})
     tell_owner(device, "registered")
@@ -121,10 +117,10 @@ def _register(actor: Actor, owner: User, facts: DeviceFacts) -> Registered:
 
 
 def _describe_again(actor: Actor, device: Device, facts: DeviceFacts) -> Registered:
-    changes = _apply(device, _described(facts))
+    changes = apply(device, _described(facts))
     if facts.push_platform and facts.push_handle:
-        changes |= _set_push(device, facts.push_platform, facts.push_handle)
-    _updated(actor, device, changes)
+        changes |= keep_push_handle(device, facts.push_platform, facts.push_handle)
+    save_changes(actor, device, changes)
     return Registered(device, created=False, changed=bool(changes))
 
 
@@ -136,9 +132,6 @@ def _locked(actor: Actor, device_id: str) -> Device:
     return device
 
 
-type Changes = dict[str, tuple[object, object]]
-
-
 def _described(facts: DeviceFacts) -> dict[str, str]:
     given = {name: getattr(facts, name) for name in (*DESCRIPTIVE, "kind")}
     return {name: value.strip() for name, value in given.items() if value is not None}
@@ -148,59 +141,3 @@ def _shown(device: Device) -> dict[str, object]:
     """What a device is described by, for the audit log."""
     shown: dict[str, object] = {name: getattr(device, name) for name in (*DESCRIPTIVE, "kind", "push_platform")}
     return {name: value for name, value in shown.items() if value}
-
-
-def _apply(device: Device, values: dict[str, str]) -> Changes:
-    """Set what differs; returns field → (before, after)."""
-    changes: Changes = {
-        name: (getattr(device, name), value) for name, value in values.items() if getattr(device, name) != value
-    }
-    for name, (_, value) in changes.items():
-        if name != "nickname":
-            setattr(device, name, value)
-    if "nickname" in changes:
-        device.set_nickname(values["nickname"])
-        if device.nickname_taken():
-            raise Conflict("Another of your devices has this nickname.", code="nickname-not-unique")
-    return changes
-
-
-def _set_push(device: Device, platform: str, handle: str) -> Changes:
-    now = clock.now()
-    index = push_handle_index(device.bank_id, handle)
-    same = device.push_handle_index == index and device.push_platform == platform
-    if not same:
-        _free_push_handle(device, index, now)
-        before = device.push_platform
-        device.set_push_handle(platform, handle, now + PUSH_LIFETIME)
-        return {"push_platform": (before, platform)}
-    if device.push_expires_at and device.push_expires_at < now + PUSH_LIFETIME - timedelta(days=1):
-        device.push_expires_at = now + PUSH_LIFETIME
-        Device.objects.filter(pk=device.pk).update(push_expires_at=device.push_expires_at)
-    return {}
-
-
-def _free_push_handle(device: Device, index: str, now: datetime) -> None:
-    others = Device.objects.in_use().filter(bank_id=device.bank_id, push_handle_index=index).exclude(pk=device.pk)
-    other = others.select_for_update().first()
-    if other is None:
-        return
-    if other.push_expires_at and other.push_expires_at > now:
-        raise Conflict("Another device receives push messages there.", code="valid-push-registration-exist")
-    other.set_push_handle("", "", None)
-    other.save(update_fields=["push_platform", "push_handle_sealed", "push_handle_index", "push_expires_at"])
-
-
-def _updated(actor: Actor, device: Device, changes: Changes) -> Device:
-    if not changes:
-        return device
-    device.updated_at = clock.now()
-    device.save()
-    audit.record(
-        actor,
-        Event.DEVICE_UPDATED,
-        device,
-        before={name: before for name, (before, _) in changes.items()},
-        after={name: after for name, (_, after) in changes.items()},
-    )
-    return device

@@ -1,5 +1,6 @@
 """Who may do what, one module a topic. Doors and operations ask the same question here."""
 
+from devices.policies.issued import issue
 from devices.policies.registry import (
     activate,
     block,
@@ -7,7 +8,6 @@ from devices.policies.registry import (
     deactivate,
     edit,
     enrol_key,
-    issue,
     may_activate,
     may_block,
     may_deactivate,

@@ -5,6 +5,7 @@ whether or not there is such a device.
 """
 
 from devices.models import Device
+from devices.policies.issued import ready_to_use
 from devices.policies.verdicts import YES, Verdict, capability_of, first_no
 from devices.states import DeviceStatus, HeldBy, no_way
 from portal.accounts.roles import Capability
@@ -49,7 +50,8 @@ def may_activate(actor: Actor) -> Verdict:
 
 
 def activate(actor: Actor, device: Device) -> Verdict:
-    """Staff and the bank activate. A device that the bank blocked needs a second person."""
+    """Staff and the bank activate; cards and tokens once they are delivered. A device that the bank blocked needs a
+    second person."""
     may = may_activate(actor)
     if may.allowed and device.status == DeviceStatus.ACTIVE:
         return YES
@@ -57,6 +59,7 @@ def activate(actor: Actor, device: Device) -> Verdict:
         may,
         _not_lost(device),
         _state(device, DeviceStatus.ACTIVE),
+        ready_to_use(device),
         _blocked_by_bank(actor, device, "device.activate"),
     )
 
@@ -153,13 +156,6 @@ def register(actor: Actor) -> Verdict:
 def register_again(actor: Actor, device: Device) -> Verdict:
     """A customer does not get a device back that the bank switched off."""
     return _held_by_bank(device) if actor.is_customer else YES
-
-
-def issue(actor: Actor) -> Verdict:
-    """The bank issues cards and tokens."""
-    if actor.is_bank or actor.is_system:
-        return YES
-    return Verdict(Forbidden("Only the bank issues devices.", code="cannot-issue"))
 
 
 def read(actor: Actor) -> Verdict:

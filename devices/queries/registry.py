@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 
 from devices import policies
 from devices.models import Device, Kind
+from devices.queries.pins import pin_of
 from devices.querysets import DeviceQuerySet
 from devices.states import Category, CertificateStatus, DeviceStatus, Enrollment
 from portal.accounts.models import AccessToken, User
@@ -55,10 +56,10 @@ def device_for_status(actor: Actor, device_id: str | None) -> Device:
     if device_id:
         return get_device(actor, device_id)
     if actor.device_id:
-        if bound := list(_readable(actor).filter(pk=actor.device_id)):
+        if bound := list(_readable(actor).select_related("pin").filter(pk=actor.device_id)):
             return bound[0]
     elif actor.is_customer:
-        own = list(_readable(actor).owned().in_use()[:2])
+        own = list(_readable(actor).select_related("pin").owned().in_use()[:2])
         if len(own) == 1:
             return own[0]
     raise InvalidInput.at("device_id", "required", "Name the device: deviceId is required.")
@@ -72,15 +73,18 @@ def _readable(actor: Actor) -> DeviceQuerySet:
 
 def _with_all(devices: DeviceQuerySet) -> DeviceQuerySet:
     """With what most answers tell about a device."""
-    return devices.select_related("owner").prefetch_related("keys")
+    return devices.select_related("owner", "pin").prefetch_related("keys")
 
 
 def posture_of(device: Device) -> Posture:
-    """The device's posture at this moment. Reads its keys, in one query when they are not prefetched."""
+    """The device's posture at this moment. Reads its keys and its PIN, where they were not read with it.
+
+    A locked PIN is a PIN: the device is not open without it.
+    """
     return Posture(
         enrollment_status=_enrollment_status(device),
         certificate_status=CertificateStatus.NONE,
-        pin_enabled=False,
+        pin_enabled=pin_of(device) is not None,
         certificate_valid=False,
         checked_at=clock.now(),
     )

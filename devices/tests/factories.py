@@ -6,15 +6,27 @@ from itertools import count
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
 
-from devices.models import ISSUED_KINDS, Device, DeviceKey, ExternalIdKind, Kind
-from devices.states import Category, DeviceStatus, HeldBy
+from devices.models import (
+    ISSUED_KINDS,
+    Device,
+    DeviceKey,
+    DevicePin,
+    ExternalIdKind,
+    IssuedDetails,
+    Kind,
+    Transfer,
+)
+from devices.operations.transfers import code_digest
+from devices.states import TRANSFER_OPEN, Category, DeviceStatus, HeldBy, TransferState
 from portal.accounts.models import AccessToken, Application, Bank, User, UserKind
 from portal.accounts.roles import Role
 from portal.accounts.scopes import SCOPES_BY_KIND
 from portal.core import clock, ids
 from portal.core.actor import Actor, ActorKind, Channel
 from portal.crypto.keys import parse_public_key
+from portal.crypto.pins import hash_pin
 
 _numbers = count(1)
 
@@ -158,3 +170,61 @@ def bank_actor(bank: Bank, **values: Any) -> Actor:
         scopes=frozenset({"devices:admin"}),
         **values,
     )
+
+
+def make_transfer(device: Device, new_owner: User, state: str = TransferState.APPROVED, **values: Any) -> Transfer:
+    """A transfer of the owner's device. `code` is the acceptance code; once approved it has one."""
+    now = clock.now()
+    code = values.pop("code", "12345678")
+    decided = state not in {TransferState.PENDING_APPROVAL, TransferState.CANCELLED, TransferState.EXPIRED}
+    accepted = state in {TransferState.ACCEPTED, TransferState.COMPLETED}
+    defaults: dict[str, Any] = {
+        "bank_id": device.bank_id,
+        "old_owner": device.owner,
+        "reason": "A gift",
+        "requested_at": now,
+        "expires_at": now + timedelta(hours=72),
+        "decided_at": now if decided else None,
+        "accepted_at": now if accepted else None,
+        "completed_at": now if state == TransferState.COMPLETED else None,
+        "closed_at": None if state in TRANSFER_OPEN else now,
+        "effective_at": now + timedelta(days=1) if state == TransferState.ACCEPTED else None,
+    }
+    if decided and "decided_by" not in values:
+        values["decided_by"] = make_staff(device.bank, Role.APPROVER, "Avi")
+    transfer = Transfer(device=device, new_owner=new_owner, state=state, **(defaults | values))
+    if decided:
+        transfer.code_digest = code_digest(transfer, code)
+    transfer.save(force_insert=True)
+    return transfer
+
+
+def make_pin(device: Device, pin: str = "194738", **values: Any) -> DevicePin:
+    now = clock.now()
+    digest = hash_pin(pin, device.pk.bytes, settings.PIN_PEPPERS, settings.PIN_COST)
+    return DevicePin.objects.create(
+        device=device, **({"digest": digest, "created_at": now, "changed_at": now} | values)
+    )
+
+
+CARD_NUMBERS = {"number_start": "411111", "number_end": "1111"}
+
+
+def make_card(owner: User, status: str = DeviceStatus.ACTIVE, **values: Any) -> Device:
+    """A delivered card of the owner's, or with `kind` another thing that the bank issues."""
+    today = clock.now().date()
+    kind = values.pop("kind", Kind.PAYMENT_CARD)
+    names = {field.name for field in IssuedDetails._meta.get_fields()} - {"device", "bank"}
+    given = {name: values.pop(name) for name in list(values) if name in names}
+    card = {
+        "card_kind": "debit-card",
+        "card_brand": "Visa",
+        "cardholder_name": owner.name.upper(),
+        "is_primary": True,
+        "expires_on": today + timedelta(days=900),
+        **CARD_NUMBERS,
+    }
+    device = make_device(owner, status, kind=kind, external_id="", **values)
+    details: dict[str, Any] = {"delivered_on": today, **(card if kind == Kind.PAYMENT_CARD else {}), **given}
+    IssuedDetails.objects.create(device=device, bank_id=device.bank_id, **details)
+    return device

@@ -159,7 +159,7 @@ def test_an_administrator_of_people_sees_no_devices() -> None:
 def test_the_bank_issues_cards_that_wait_for_staff() -> None:
     bank = make_bank()
     ada = make_customer(bank)
-    device = issue_device(actor=bank_actor(bank), customer_id=str(ada.customer_number), kind="payment-card")
+    device = issue_device(actor=bank_actor(bank), customer_id=str(ada.customer_number), kind="smart-card").device
     assert (device.status, device.category, device.owner) == (DeviceStatus.PENDING, "issued", ada)
     with pytest.raises(InvalidInput):
         issue_device(actor=bank_actor(bank), customer_id=str(ada.customer_number), kind="mobile")

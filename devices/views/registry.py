@@ -3,26 +3,26 @@
 from typing import Final
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from devices import screens
-from devices.forms import DeviceSearchForm, ReasonForm
+from devices.forms import DeviceSearchForm
 from devices.models import Device
 from devices.operations import cascade
 from devices.operations.activation import Change
 from devices.queries import device_page, get_device
-from devices.screens import STEPS_BY_NAME, Step
+from devices.screens import STEPS_BY_NAME, Step, bulk, cards, loss
+from devices.screens import transfers as transfer_screens
+from devices.views.confirming import Action, confirmed
 from portal.accounts.roles import Capability
 from portal.audit.queries import timeline_of
-from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.events import event_row
 from portal.web.paging import list_template, pager
-from portal.web.refusals import write_refusal
+from portal.web.waiting import badges
 
 TIMELINE: Final = 30  # events on a device's page; the rest is in the audit browser
 
@@ -38,6 +38,7 @@ def device_list(request: StaffRequest) -> HttpResponse:
         "form": form,
         "filtered": any(form.cleaned_data.values()) or bool(form.errors),
         "devices": [screens.row(device) for device in page.items],
+        "bulk": bulk.offers(request.actor),
         "count": page.total,
         "more": page.more,
         "pager": pager(request, previous_cursor=page.previous_cursor, next_cursor=page.next_cursor),
@@ -50,6 +51,7 @@ def device_list(request: StaffRequest) -> HttpResponse:
 def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Everything about one device, and what may be done with it."""
     device = _device(request, device_id)
+    waiting = badges(request.actor, device)
     events = list(timeline_of("device", device.pk)[: TIMELINE + 1])
     more = len(events) > TIMELINE and request.actor.can(Capability.AUDIT_READ)
     context = {
@@ -58,7 +60,16 @@ def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
         "posture": screens.posture(device),
         "keys": screens.keys(device),
         "sessions": screens.sessions(device),
-        "actions": screens.steps(request.actor, device),
+        "actions": [
+            *screens.steps(request.actor, device, waiting),
+            *loss.steps(request.actor, device, waiting),
+        ],
+        "waiting": waiting,
+        "loss": loss.banner(device),
+        "issued": cards.issued(device),
+        "pin": cards.pin(request.actor, device),
+        "transfer_card": transfer_screens.card(request.actor, device),
+        "fingerprints": cards.fingerprints(request.actor, device),
         "events": [event_row(event, request.actor) for event in events[:TIMELINE]],
         "timeline_url": f"{reverse('audit:list')}?object={device.public_id}" if more else "",
     }
@@ -91,34 +102,22 @@ def _device(request: StaffRequest, device_id: UUID) -> Device:
 
 
 def _step(request: StaffRequest, device_id: UUID, step: Step) -> HttpResponse:
-    """Show what a step does and ask why; then take it and tell what really happened."""
     device = _device(request, device_id)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            change = step.operation(actor=request.actor, device_id=str(device.pk), reason=form.cleaned_data["reason"])
-            messages.success(request, _told(step, change))
-            return redirect("devices:detail", device.pk)
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error, device)
-            form.refuse(error)
-    elif request.method != "POST":
-        step.policy(request.actor, device).require()
-    return _confirm(request, device, step, form)
 
+    def carry_out(reason: str) -> str:
+        return _told(step, step.operation(actor=request.actor, device_id=str(device.pk), reason=reason))
 
-def _confirm(request: StaffRequest, device: Device, step: Step, form: ReasonForm) -> HttpResponse:
-    lines = cascade.preview(device).lines if step.ends_access else []
-    context = {
-        "device": screens.facts(device),
-        "device_url": reverse("devices:detail", args=[device.pk]),
-        "action": step,
-        "preview": [{"count": count, "text": text} for count, text in lines],
-        "form": form,
-    }
-    return render(request, "devices/confirm.html", context, status=form.answer_status)
+    action = Action(
+        label=step.label,
+        icon=step.icon,
+        danger=step.danger,
+        meaning=step.meaning,
+        verdict=step.policy(request.actor, device),
+        preview=cascade.preview(device).lines if step.ends_access else [],
+        carry_out=carry_out,
+        second_person=screens.by_policy(request.actor, step),
+    )
+    return confirmed(request, device, action)
 
 
 def _told(step: Step, change: Change) -> str:

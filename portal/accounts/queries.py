@@ -1,6 +1,7 @@
 """Reads about people that several doors and operations share."""
 
-from portal.accounts.models import User
+from portal.accounts.models import Application, User
+from portal.accounts.roles import Capability
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, NotFound
 
@@ -22,3 +23,25 @@ def claimed_customer(actor: Actor, text: str | None, *, lock: bool = False) -> U
             "The customer named is not the token's." if actor.is_customer else "This is not a customer of the bank."
         )
         raise Forbidden(message, code="identity-mismatch") from None
+
+
+def claimed_client(actor: Actor, client_id: str) -> Application:
+    """The client in whose name a call says it is made (SPiD's `contextClientId`).
+
+    It is the token's own, or another of the bank; for that the token's client has to administer the bank's clients,
+    and the person too. Raises NotFound `client-unknown`, `client-mismatch` (another bank's: client ids are random, so
+    that nobody can look for them), Forbidden `client-administers-nothing`, `administers-nothing`.
+    """
+    named = Application.objects.filter(client_id=client_id).first()
+    if named is None:
+        raise NotFound("There is no such client.", code="client-unknown")
+    if named.bank_id != actor.bank_id:
+        raise NotFound("This is not a client of the bank.", code="client-mismatch")
+    if named.pk == actor.application_id:
+        return named
+    own = Application.objects.filter(pk=actor.application_id or 0).only("administers").first()
+    if own is None or not own.administers:
+        raise Forbidden("The token's client administers no other.", code="client-administers-nothing")
+    if not actor.can(Capability.CLIENTS_MANAGE):  # no customer can
+        raise Forbidden("The token's person administers no client.", code="administers-nothing")
+    return named

@@ -15,6 +15,7 @@ _READ: Final = (
         "application__allowed_scopes",
         "application__allowed_ips",
         "application__suspended_at",
+        "application__sign_secret_sealed",
     ),
     *("user__kind", "user__bank_id", "user__username", "user__name", "user__role", "user__customer_number"),
     *("user__is_active", "device__status", "device__owner_id", "device__last_activity_at"),

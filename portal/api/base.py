@@ -5,7 +5,7 @@ the rest: the caller, the size of the body, strict input, stored answers, refusa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from django.db import Error as DatabaseProblem
@@ -24,7 +24,8 @@ from portal.api.prefer import wants_representation
 from portal.api.refusals import write_event
 from portal.api.serializing import Input, Output, Values, names_of, read
 from portal.core.actor import Actor
-from portal.core.errors import DomainError, FieldProblem, InvalidInput
+from portal.core.errors import ApprovalRequired, DomainError, FieldProblem, InvalidInput
+from portal.ratelimit import Rate
 from portal.requests import request_id
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -38,7 +39,8 @@ class Call:
 
     status: of the answer when all goes well. answer: None is an empty body. representation: what a caller that
     prefers one gets instead of an empty answer. refusals: statuses that this call may answer besides those that
-    every call may. headers: of the answer, by name, with what they say.
+    every call may. headers: of the answer, by name, with what they say. may_wait: whether it may be answered with 202,
+    because a second person has to approve it.
     """
 
     summary: str
@@ -50,6 +52,7 @@ class Call:
     query: type[Input] = Input
     refusals: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    may_wait: bool = False
 
 
 def serves(call: Call) -> Callable[[Handler], Handler]:
@@ -80,6 +83,7 @@ class DialectView(APIView):
     http: HttpRequest
     actor: Actor  # from the moment the token has opened the endpoint
     token: AccessToken
+    rate: Rate | None = None  # of the caller, from the moment its call is counted
     query: Values
     values: Values
 
@@ -116,13 +120,17 @@ class DialectView(APIView):
         if method == "OPTIONS":
             return respond(204, None, headers={"Allow": self.allow})
         if handler is None:
-            count_stray(request, self.dialect.channel)
+            count_stray(request, self.dialect)
             raise DoorError(405, headers={"Allow": self.allow})
-        self.actor, self.token = authenticate(request, self.dialect, self.scopes_for(method))
+        self.actor, self.token, self.rate = authenticate(request, self.dialect, self.scopes_for(method))
         request.actor = self.actor  # type: ignore[attr-defined]  # for the request log
+        self.admit()
         require_size(request)
         data = read_bytes(request) if call_of(handler).body else b""
         return once.answer(request, self.actor, data, lambda: self._answer(request, handler, data))
+
+    def admit(self) -> None:
+        """What a dialect asks of a caller besides its token. Raises DomainError."""
 
     def _handler(self, method: str) -> Handler | None:
         name = "get" if method == "HEAD" else method.lower()
@@ -185,10 +193,16 @@ class DialectView(APIView):
 
 
 def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
-    """DRF's exception handler: one refusal, one event, the dialect's own form."""
+    """DRF's exception handler: one refusal, one event, the dialect's own form.
+
+    What waits for a second person now is no refusal: the operation has written who asked for what.
+    """
     view: DialectView = context["view"]
     request = view.http
+    if isinstance(error, ApprovalRequired) and (waits := view.dialect.wait(error)):
+        return waits
     refusal = refusal_of(error, view.dialect, request_id=request_id(request))
+    refusal = replace(refusal, rate=refusal.rate or view.rate)
     metrics.count_refusal(view.dialect.name, refusal.code)
     if refusal.status < 500:
         write_event(request, view.dialect, error, refusal, view._about(refusal.status))

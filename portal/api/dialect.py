@@ -5,18 +5,27 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpResponse
 from rest_framework import serializers
 
+from portal.api.bearers import Reader, from_header
 from portal.api.spelling import Spelling
-from portal.core.actor import Channel
-from portal.core.errors import DomainError, FieldProblem
+from portal.core.actor import ActorKind, Channel
+from portal.core.errors import ApprovalRequired, DomainError, FieldProblem
+from portal.ratelimit import Rate
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 
-_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content", 440: "Business Rule Broken"}
+_PHRASES = {
+    413: "Content Too Large",
+    420: "Request Ratelimit Exceeded",
+    422: "Unprocessable Content",
+    440: "Business Rule Broken",
+}
 
 
 def phrase(status: int) -> str:
@@ -29,7 +38,7 @@ class Refusal:
     """A call that is refused, in no dialect yet.
 
     code: kebab-case rule id. fields: names as operations and serializers know them; an unknown field's as it was
-    sent. headers: those that every dialect sends.
+    sent. headers: those that every dialect sends. rate: of the caller, where its call was counted.
     """
 
     status: int
@@ -38,6 +47,31 @@ class Refusal:
     fields: tuple[FieldProblem, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
+    rate: Rate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How many calls one token has. setting: the name of the setting that says it; window: in seconds."""
+
+    name: str
+    setting: str
+    window: int
+
+
+A_MINUTE = Limit(name="api", setting="API_CALLS_PER_MINUTE", window=60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """How a dialect tells that a call is stored and waits for a second person: 202, which is no refusal.
+
+    path: where the caller asks what became of it, `{}` for the request's id. answer: writes the body out of the
+    ApprovalRequired.
+    """
+
+    path: str
+    answer: type[serializers.Serializer[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +83,11 @@ class Dialect:
     statuses: HTTP status by class of error; every class has one. statuses_by_code: the exceptions, by rule id.
     error_body: the body of a refusal, in wire names. error_serializers: the same for the schema, by status, and
     for all other statuses under 0.
-    body_types: media types a body may be labelled with; empty means that the label is not looked at.
+    body_types: media types a body may be labelled with; empty means that the label is not looked at. A body labelled
+    as a form (`FORM`) is read as one, any other as JSON.
+    tokens_of: finds the tokens that a call shows. bearers: the kinds of callers it is for. dead_tokens: the rule id
+    of a dead token by its reason, where that is told; without one it is `unauthorized`. limit: of one token's calls.
+    waiting: None where no call can wait for a second person; it is then refused as `statuses` says.
     """
 
     name: str
@@ -65,6 +103,11 @@ class Dialect:
     statuses_by_code: Mapping[str, int] = field(default_factory=dict)
     error_type: str = JSON
     body_types: tuple[str, ...] = (JSON,)
+    tokens_of: Reader = from_header
+    bearers: frozenset[ActorKind] = frozenset(ActorKind)
+    dead_tokens: Mapping[str, str] = field(default_factory=dict)
+    limit: Limit = A_MINUTE
+    waiting: Waiting | None = None
 
     def status_of(self, error: DomainError) -> int:
         """The HTTP status of a domain error: by its rule id, else by its class."""
@@ -83,6 +126,13 @@ class Dialect:
     def answer(self, status: int, body: object, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """An answer; the keys of `body` are ours and are spelled here."""
         return respond(status, self.spelling.body(body), JSON, headers)
+
+    def wait(self, error: ApprovalRequired) -> HttpResponse | None:
+        """The answer to a call that waits for a second person now; None where this dialect has none."""
+        if self.waiting is None:
+            return None
+        location = self.waiting.path.format(error.request_id)
+        return self.answer(202, self.waiting.answer(error).data, {"Location": location})
 
     def refuse(self, refusal: Refusal) -> HttpResponse:
         """A refusal in this dialect's form."""

@@ -11,6 +11,7 @@ from rest_framework.exceptions import APIException
 from portal.api.dialect import Dialect, Refusal
 from portal.core.errors import DomainError, Forbidden, InvalidInput, RateLimited, Unauthenticated, Unavailable
 from portal.core.json import BadJSON
+from portal.ratelimit import Rate
 
 logger = logging.getLogger("portal.api")
 
@@ -77,16 +78,25 @@ def _domain(error: DomainError, dialect: Dialect, request_id: str) -> Refusal:
         code=error.code,
         message=error.message,
         fields=error.fields if isinstance(error, InvalidInput) else (),
-        headers=_headers(error),
+        headers=_headers(error, dialect),
         request_id=request_id,
+        rate=_rate(error),
     )
 
 
-def _headers(error: DomainError) -> dict[str, str]:
+def _rate(error: DomainError) -> Rate | None:
+    """Of a caller that has no call left."""
+    limit = error.details.get("limit")
+    return Rate(limit, 0, error.retry_after) if isinstance(error, RateLimited) and isinstance(limit, int) else None
+
+
+def _headers(error: DomainError, dialect: Dialect) -> dict[str, str]:
     match error:
         case Unauthenticated():  # RFC 6750 3.1: without a token no error is named
             return {"WWW-Authenticate": 'Bearer error="invalid_token"' if error.bearer_sent else "Bearer"}
         case Forbidden() if error.code == "insufficient-scope":
+            return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+        case Forbidden() if dialect.status_of(error) == 401:  # 401 names a challenge (RFC 9110 11.6.1)
             return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
         case RateLimited():
             return {"Retry-After": str(error.retry_after)}

@@ -11,6 +11,7 @@ from portal.api.dialect import Dialect, Refusal
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core.actor import Actor
+from portal.core.errors import Unauthenticated
 from portal.metrics import METHODS
 
 logger = logging.getLogger("portal.api")
@@ -29,7 +30,7 @@ def write_event(
     bearer = _bearer(request, dialect)
     if bearer is None:
         return
-    event = Event.TOKEN_REFUSED if refusal.status == 401 else Event.REQUEST_REFUSED
+    event = Event.TOKEN_REFUSED if isinstance(error, Unauthenticated) else Event.REQUEST_REFUSED
     details = _details(request, refusal)
     if refusal.code == "rate-limited":
         audit.refuse_limited(bearer.actor, event, code=refusal.code, details=details)
@@ -44,7 +45,7 @@ def write_replay(request: HttpRequest, actor: Actor, status: int) -> None:
 
 def _bearer(request: HttpRequest, dialect: Dialect) -> Bearer | None:
     try:
-        return identify(request, dialect.channel)
+        return identify(request, dialect)
     except DatabaseProblem:
         logger.exception("a refused caller could not be looked up")
         return None

@@ -7,6 +7,8 @@ from django.urls import URLResolver, include, path
 from portal.api.adiba.wire import DIALECT as ADIBA
 from portal.api.asseco.wire import DIALECT as ASSECO
 from portal.api.dialect import Dialect
+from portal.api.hyphen.wire import DIALECT as HYPHEN
+from portal.api.spid.wire import DIALECT as SPID
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Mounted:
 MOUNTED = (
     Mounted(ADIBA, "v1/device/", "portal.api.adiba.urls"),
     Mounted(ASSECO, "v1/device/", "portal.api.asseco.urls"),
+    Mounted(HYPHEN, "device/v1/", "portal.api.hyphen.urls"),
+    Mounted(SPID, "api/2/", "portal.api.spid.urls"),
 )
 
 

@@ -16,10 +16,11 @@ from portal.api.base import Call, DialectView, call_of
 from portal.api.dialect import JSON, Dialect, phrase
 from portal.api.registry import Mounted
 from portal.api.serializing import Input, Output, Text
+from portal.core.errors import RateLimited
 
 VERSION = "1"
 BEARER = "bearer"
-ALWAYS = (400, 401, 403, 429, 500, 503)  # what every call may answer
+ALWAYS = (400, 401, 403, 500, 503)  # what every call may answer, besides that it is over the limit
 POSTS = (409, 422)  # an Idempotency-Key that is in use, or came with another body
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u00a0]*$"  # what a schema can say of it; the reader is a little stricter
 
@@ -56,7 +57,7 @@ class DialectSchema(AutoSchema):
         return [{BEARER: []}]
 
     def map_parsers(self) -> list[str]:
-        return [JSON]
+        return list(self.dialect.body_types) or [JSON]
 
     def get_request_serializer(self) -> type[Input] | None:
         return self.call.body
@@ -70,6 +71,9 @@ class DialectSchema(AutoSchema):
             found.append(_header("Prefer", "`return=representation` asks for 200 with a body instead of 204."))
         for name, says in call.headers.items():
             found.append(OpenApiParameter(name, str, "header", description=says, response=[call.status]))
+        if call.may_wait and self.dialect.waiting:
+            says = "Where to ask what became of it, when it waits for a second person"
+            found.append(OpenApiParameter("Location", str, "header", description=says, response=[202]))
         return found
 
     def get_response_serializers(self) -> dict[Any, OpenApiResponse]:  # type: ignore[override]
@@ -77,13 +81,17 @@ class DialectSchema(AutoSchema):
         answers: dict[Any, OpenApiResponse] = {call.status: _response(call.status, call.answer)}
         if call.representation:
             answers[200] = _response(200, call.representation)
+        if call.may_wait and self.dialect.waiting:
+            says = f"{phrase(202)}; with a body: it waits for a second person"
+            answers[202] = OpenApiResponse(self.dialect.waiting.answer, description=says)
         for status in sorted(self._refusals()):
             forms = self.dialect.error_serializers
             answers[status, self.dialect.error_type] = _response(status, forms.get(status, forms[0]))
         return answers
 
     def _refusals(self) -> set[int]:
-        found = {*ALWAYS, *self.call.refusals, *(POSTS if self.method == "POST" else ())}
+        over_the_limit = self.dialect.status_of(RateLimited())
+        found = {*ALWAYS, over_the_limit, *self.call.refusals, *(POSTS if self.method == "POST" else ())}
         if self.call.body:
             found |= {413, 415} if self.dialect.body_types else {413}
         return found

@@ -117,14 +117,34 @@ def names_of(kind: type[Input]) -> tuple[str, ...]:
 
 def read(kind: type[Input], sent: Mapping[str, object], spelling: Spelling) -> Values:
     """The values of an input, under our names; what was not sent is not there. Raises InvalidInput, naming all."""
-    ours = {spelling.name(name): name for name in names_of(kind)}
-    problems = [FieldProblem(key, "unknown-field", "There is no such field.") for key in sent if key not in ours]
-    serializer = kind(data={ours[key]: value for key, value in sent.items() if key in ours})
+    problems: list[FieldProblem] = []
+    serializer = kind(data=_ours(kind, sent, spelling, problems))
     if not serializer.is_valid():
         problems += _problems("", serializer.errors)
     if problems:
         raise InvalidInput(fields=tuple(problems[:MOST_PROBLEMS]))
     return dict(serializer.validated_data)
+
+
+def _ours(
+    kind: type[Input], sent: Mapping[str, object], spelling: Spelling, problems: list[FieldProblem]
+) -> dict[str, object]:
+    """What was sent under our names, in inputs within inputs too. Unknown fields are added to the problems."""
+    ours = {spelling.name(name): name for name in names_of(kind)}
+    found: dict[str, object] = {}
+    for key, value in sent.items():
+        if key not in ours:
+            problems.append(FieldProblem(key, "unknown-field", "There is no such field."))
+            continue
+        inner = _inner_of(kind).get(ours[key])
+        found[ours[key]] = _ours(inner, value, spelling, problems) if inner and isinstance(value, Mapping) else value
+    return found
+
+
+@cache
+def _inner_of(kind: type[Input]) -> Mapping[str, type[Input]]:
+    """The inputs within an input, by our names."""
+    return {str(name): type(field) for name, field in kind().fields.items() if isinstance(field, Input)}
 
 
 def _problems(path: str, errors: object) -> Iterator[FieldProblem]:

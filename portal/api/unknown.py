@@ -15,7 +15,7 @@ class UnknownView(DialectView):
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         self.http, self.args, self.kwargs = request, args, kwargs
         try:
-            count_stray(request, self.dialect.channel)
+            count_stray(request, self.dialect)
         except Exception as error:  # noqa: BLE001  as in every view
             return self.handle_exception(error)
         return self.handle_exception(DoorError(404))

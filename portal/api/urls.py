@@ -4,11 +4,15 @@ from django.urls import URLPattern, URLResolver, path, re_path
 
 from portal.api import docs
 from portal.api.asseco.views import UnknownAssecoView
+from portal.api.hyphen.views import UnknownHyphenView
 from portal.api.registry import MOUNTED
+from portal.api.spid.views import UnknownSpidView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(pattern for mounted in MOUNTED for pattern in mounted.patterns()),
     re_path(r"^v1/device$", UnknownAssecoView.as_view(), name="asseco-root"),
+    re_path(r"^device/v1$", UnknownHyphenView.as_view(), name="hyphen-root"),
+    re_path(r"^api/2$", UnknownSpidView.as_view(), name="spid-root"),
     path("api/<slug:name>/schema", docs.schema, name="api-schema"),
     path("api/<slug:name>/docs", docs.page, name="api-docs"),
 ]

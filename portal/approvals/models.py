@@ -1,5 +1,6 @@
 """Requests that wait for a second person, and what each bank wants a second person for."""
 
+from datetime import datetime
 from typing import ClassVar, Self
 
 from django.db import models
@@ -7,8 +8,12 @@ from django.db.models import F, Q
 
 from portal.accounts.models import Bank, User
 from portal.approvals.states import DECIDED, RequestState
+from portal.audit.log import About
 from portal.core import clock, ids
 from portal.core.actor import Actor, ActorKind, Channel
+
+# Who may ask for a second person: people who answer for it, the bank's server, our own work inside one bank.
+MAKERS = (ActorKind.STAFF.value, ActorKind.BANK.value, ActorKind.SYSTEM.value)
 
 
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
@@ -19,7 +24,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         if actor.is_system or actor.is_staff:
             return self.filter(bank_id=actor.bank_id)
         if actor.is_bank:
-            return self.filter(bank_id=actor.bank_id, maker_kind=actor.kind.value, maker_id=actor.id)
+            return self.filter(bank_id=actor.bank_id).made_by(actor)
         return self.none()
 
     def open(self) -> Self:
@@ -30,16 +35,30 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         """Those whose time ran out and that nobody has marked so."""
         return self.filter(state=RequestState.PENDING, expires_at__lte=clock.now())
 
+    def in_state(self, state: RequestState) -> Self:
+        """Those that people see in this state: one whose time ran out is expired before anybody has marked it so."""
+        if state == RequestState.PENDING:
+            return self.open()
+        if state == RequestState.EXPIRED:
+            return self.filter(Q(state=state) | Q(state=RequestState.PENDING, expires_at__lte=clock.now()))
+        return self.filter(state=state)
+
+    def made_by(self, actor: Actor) -> Self:
+        """Those that the actor asked for, through whichever door."""
+        return self.filter(maker_kind=actor.kind.value, maker_id=actor.id)
+
     def about(self, obj: models.Model) -> Self:
+        """Those about one object."""
         return self.filter(object_type=str(obj._meta.model_name), object_id=str(obj.pk))
 
 
 class ApprovalRequest(models.Model):
     """One operation with its exact arguments, as its maker asked for it.
 
-    operation: the registered name. payload_sealed: bank, operation, maker and arguments in canonical JSON (RFC 8785).
-    payload_digest: keyed, over the same without the maker; two open requests never ask for the same.
-    maker_id: the actor's id; maker_user where it is a person. result: plain facts of what was done, for the asker.
+    operation: the registered name. payload_sealed: the arguments and every column that is set when it is asked for,
+    in canonical JSON (RFC 8785). payload_digest: keyed, over bank, operation and arguments; two open requests never
+    ask for the same. object_id: empty where several requests may wait at one object. maker_id: the actor's id;
+    maker_user where it is a person. result: plain facts of what was done, for the asker.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -91,6 +110,11 @@ class ApprovalRequest(models.Model):
                 name="approval_staff_maker_is_a_person",
                 condition=~Q(maker_kind=ActorKind.STAFF.value) | Q(maker_user__isnull=False),
             ),
+            models.CheckConstraint(name="approval_maker_may_ask", condition=Q(maker_kind__in=MAKERS)),
+            models.CheckConstraint(
+                name="approval_decision_has_reason", condition=Q(decided_by__isnull=True) | ~Q(decision_reason="")
+            ),
+            models.CheckConstraint(name="approval_ends_after_it_began", condition=Q(expires_at__gt=F("created_at"))),
             models.UniqueConstraint(
                 fields=["bank", "payload_digest"],
                 name="approval_one_open_per_payload",
@@ -118,8 +142,26 @@ class ApprovalRequest(models.Model):
         return ids.spell("APR", self.pk)
 
     @property
+    def standing(self) -> RequestState:
+        """The state as people see it: expired at the moment its time is over."""
+        state = RequestState(self.state)
+        lapsed = state == RequestState.PENDING and self.expires_at <= clock.now()
+        return RequestState.EXPIRED if lapsed else state
+
+    @property
     def is_open(self) -> bool:
-        return self.state == RequestState.PENDING and self.expires_at > clock.now()
+        """Whether it can still be decided."""
+        return self.standing == RequestState.PENDING
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was closed, or its time ran out; None while it is open."""
+        return self.closed_at or (None if self.is_open else self.expires_at)
+
+    @property
+    def subject(self) -> About:
+        """The object it is about, for the audit log: its timeline tells the whole story."""
+        return About(self.object_type, self.object_id, self.object_label, self.bank_id)
 
 
 class ApprovalPolicy(models.Model):

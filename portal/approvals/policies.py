@@ -1,11 +1,16 @@
-"""Who may decide on a request."""
+"""Who may ask for a second person, look at requests, and decide."""
 
 from portal.accounts.policies import require_capability
 from portal.accounts.roles import Capability
-from portal.approvals.models import ApprovalRequest
-from portal.approvals.registry import registered
+from portal.approvals.models import MAKERS, ApprovalRequest
+from portal.approvals.registry import all_registered, registered
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden
+
+
+def may_ask(actor: Actor) -> bool:
+    """Whether a second person can be asked in this actor's name: staff, the bank's server, our own work in a bank."""
+    return actor.kind.value in MAKERS and actor.bank_id is not None
 
 
 def require_read(actor: Actor) -> None:
@@ -14,12 +19,23 @@ def require_read(actor: Actor) -> None:
         require_capability(actor, Capability.APPROVALS_READ)
 
 
+def may_decide(actor: Actor) -> bool:
+    """Whether the actor decides on anything at all."""
+    return actor.user_id is not None and any(actor.can(right) for right in _rights())
+
+
+def require_decider(actor: Actor) -> None:
+    """A person with a right to decide on something; asked before the request is looked up. Raises Forbidden."""
+    if not may_decide(actor):
+        require_capability(actor, Capability.APPROVALS_DECIDE)
+        raise Forbidden("A person decides.", code="staff-only")
+
+
 def require_decide(actor: Actor, request: ApprovalRequest) -> None:
     """Staff with the right, and never the person who asked, superusers included. Raises Forbidden."""
+    require_decider(actor)
     known = registered(request.operation)
     require_capability(actor, known.entry.decided_with if known else Capability.APPROVALS_DECIDE)
-    if actor.user_id is None:
-        raise Forbidden("A person decides.", code="staff-only")
     if is_maker(actor, request):
         raise Forbidden("Whoever asked cannot decide. Somebody else has to.", code="maker-is-checker")
 
@@ -35,3 +51,7 @@ def is_maker(actor: Actor, request: ApprovalRequest) -> bool:
     if actor.user_id is not None and actor.user_id == request.maker_user_id:
         return True
     return (actor.kind.value, actor.id) == (request.maker_kind, request.maker_id)
+
+
+def _rights() -> set[Capability]:
+    return {Capability.APPROVALS_DECIDE, *(entry.decided_with for entry in all_registered())}

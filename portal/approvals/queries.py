@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Case, Count, F, Value, When
 
 from portal.accounts.models import Bank
 from portal.approvals import policies
@@ -13,6 +13,7 @@ from portal.approvals.operations import read_id
 from portal.approvals.payloads import Payload, PayloadBroken, open_payload
 from portal.approvals.registry import Preview, registered
 from portal.approvals.states import RequestState
+from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import DomainError, NotFound
 from portal.core.pages import Page
@@ -23,7 +24,10 @@ PAGE_SIZE: Final = 25
 
 @dataclass(frozen=True)
 class Shown:
-    """A request with what a second person has to see. payload: None when it is not the one that was asked for."""
+    """A request with what a second person has to see.
+
+    payload: None when the stored row is not what was asked for. preview: what would happen now, in lines.
+    """
 
     request: ApprovalRequest
     payload: Payload | None
@@ -38,17 +42,26 @@ def requests_visible_to(actor: Actor) -> ApprovalRequestQuerySet:
 
 
 def request_page(actor: Actor, *, state: str = "", cursor: str | None = None) -> Page[ApprovalRequest]:
-    """25 requests a page, newest first, of one state or all. One query."""
+    """25 requests a page, newest first, of one state or all. One query. Raises Forbidden."""
     rows = requests_visible_to(actor)
     if state in RequestState.values:
-        rows = rows.filter(state=state)
+        rows = rows.in_state(RequestState(state))
     return keyset_page(rows, cursor, fields=("created_at", "id"), size=PAGE_SIZE)
+
+
+def count_by_state(actor: Actor) -> dict[RequestState, int]:
+    """How many requests there are in each state, in one query. Raises Forbidden."""
+    policies.require_read(actor)
+    lapsed = When(state=RequestState.PENDING, expires_at__lte=clock.now(), then=Value(RequestState.EXPIRED.value))
+    rows = ApprovalRequest.objects.visible_to(actor).annotate(seen_as=Case(lapsed, default=F("state")))
+    found = dict(rows.values_list("seen_as").annotate(Count("pk")).order_by())
+    return {state: found.get(state.value, 0) for state in RequestState}
 
 
 def get_request(actor: Actor, request_id: str) -> ApprovalRequest:
     """The request that `APR_…` names. Raises NotFound, Forbidden."""
-    key = read_id(request_id)
-    request = requests_visible_to(actor).filter(pk=key).first() if key else None
+    rows = requests_visible_to(actor)
+    request = rows.filter(pk=key).first() if (key := read_id(request_id)) else None
     if request is None:
         raise NotFound("There is no such request.")
     return request
@@ -76,26 +89,18 @@ def open_about(actor: Actor, obj: models.Model) -> list[ApprovalRequest]:
     return list(requests_visible_to(actor).open().about(obj))
 
 
-@dataclass(frozen=True)
-class Counts:
-    """waiting: open requests of the bank. mine: those of them that the actor asked for and cannot decide."""
-
-    waiting: int
-    mine: int
-
-    @property
-    def for_others(self) -> int:
-        return self.waiting - self.mine
+def waiting_for(actor: Actor) -> int:
+    """How many requests this person can decide on: open ones that somebody else asked for. One query at most."""
+    if not policies.may_decide(actor):
+        return 0
+    rows = ApprovalRequest.objects.visible_to(actor).open()
+    return rows.exclude(maker_kind=actor.kind.value, maker_id=actor.id).count()
 
 
-def counts(actor: Actor) -> Counts:
-    """How many requests wait, in one query."""
-    found = (
-        ApprovalRequest.objects.visible_to(actor)
-        .open()
-        .aggregate(waiting=Count("pk"), mine=Count("pk", filter=Q(maker_user_id=actor.user_id)))
-    )
-    return Counts(found["waiting"], found["mine"])
+def count_open(actor: Actor) -> int:
+    """How many requests of the bank wait for a second person. One query. Raises Forbidden."""
+    policies.require_read(actor)
+    return ApprovalRequest.objects.visible_to(actor).open().count()
 
 
 def bank_of(actor: Actor) -> Bank:

@@ -26,8 +26,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL keeps no NUL, UTF-
 
 
 @dataclass(frozen=True)
-class _Object:
-    """What an event is about, by value."""
+class About:
+    """What an event is about, by value, where its row is not at hand. type: the model's name."""
 
     type: str = ""
     id: str = ""
@@ -38,7 +38,7 @@ class _Object:
 def record(
     actor: Actor,
     event: str,
-    obj: models.Model | None,
+    obj: models.Model | About | None,
     *,
     before: object = None,
     after: object = None,
@@ -59,7 +59,7 @@ def record(
 def prepared(
     actor: Actor,
     event: str,
-    obj: models.Model | None,
+    obj: models.Model | About | None,
     *,
     before: object = None,
     after: object = None,
@@ -113,7 +113,7 @@ def refuse(
     RuntimeError inside a transaction.
     """
     parts = {"details": details, "claims": actor.claims, "approval": _approval(actor)}
-    about = _Object(object_type, object_id, object_label)
+    about = About(object_type, object_id, object_label)
     try:
         with transaction.atomic(durable=True):
             _write(_made(actor, event, Outcome.REFUSED, code, about, reason, parts))
@@ -157,11 +157,13 @@ def _require_transaction() -> None:
         raise RuntimeError("an audit event is written in the transaction of the change it tells of")
 
 
-def _named(obj: models.Model | None) -> _Object:
+def _named(obj: models.Model | About | None) -> About:
     if obj is None:
-        return _Object()
+        return About()
+    if isinstance(obj, About):
+        return obj
     bank_id = getattr(obj, "bank_id", None)
-    return _Object(str(obj._meta.model_name), str(obj.pk), str(obj), bank_id if isinstance(bank_id, UUID) else None)
+    return About(str(obj._meta.model_name), str(obj.pk), str(obj), bank_id if isinstance(bank_id, UUID) else None)
 
 
 def _write(event: AuditEvent) -> AuditEvent:
@@ -174,7 +176,7 @@ def _made(
     event: str,
     outcome: Outcome,
     code: str,
-    about: _Object,
+    about: About,
     reason: str,
     parts: Mapping[str, object],
 ) -> AuditEvent:

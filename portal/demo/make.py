@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from django_otp.oath import hotp
 
-from devices.models import Device
 from devices.operations.activation import activate_device
 from devices.operations.facts import DeviceFacts
 from devices.operations.issued import issue_device
@@ -26,9 +25,20 @@ type Rows = list[dict[str, Any]]
 type PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 ACTOR: Final = Actor.system("demo data", channel=Channel.COMMAND)
-# The two kinds that each customer holds one of.
-ISSUED: Final = (("payment-card", "Debit card"), ("otp-token", "OTP token"))
-DIALECTS: Final = {"bank": ["asseco", "adiba"], "mobile": ["asseco", "adiba"], "merchant": []}
+# What each customer holds one of.
+ISSUED: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "kind": "payment-card",
+        "model": "Debit card",
+        "capabilities": ["icc", "nfc"],
+        "card_kind": "debit-card",
+        "card_brand": "Visa",
+        "is_primary": True,
+    },
+    {"kind": "otp-token", "model": "OTP token", "capabilities": ["hmac", "display"]},
+)
+YEARS_GOOD: Final = 4
+DIALECTS: Final = {"bank": ["asseco", "adiba"], "mobile": ["asseco", "hyphen", "spid", "adiba"], "merchant": []}
 
 
 def make_all() -> dict[str, Any]:
@@ -96,7 +106,7 @@ def _customer(bank: Bank, cast: Customer) -> dict[str, Any]:
         "bank": bank.code,
         "access_token": None,
         "devices": [_phone(user, phone, key) for phone, key in zip(cast.phones, keys, strict=True)],
-        "issued": [_issued(user, kind, model) for kind, model in ISSUED],
+        "issued": [_issued(user, facts) for facts in ISSUED],
     }
 
 
@@ -131,11 +141,23 @@ def _phone(user: User, cast: Phone, key: PrivateKey) -> dict[str, Any]:
     }
 
 
-def _issued(user: User, kind: str, model: str) -> dict[str, Any]:
+def _issued(user: User, facts: dict[str, Any]) -> dict[str, Any]:
+    """A card or token, delivered and in use. Numbers begin as the schemes' test numbers do; only the ends differ."""
     actor = Actor.system("demo data", bank_id=user.bank_id, channel=Channel.COMMAND)
-    device: Device = issue_device(actor=actor, customer_id=user.public_id, kind=kind, model=model)
+    today = clock.now().date()
+    values: dict[str, Any] = {**facts, "reference": f"{facts['kind']}.{user.customer_number}"}
+    if facts["kind"] == "payment-card":
+        last_four = sum(map(ord, str(user.customer_number))) % 10_000
+        values |= {
+            "card_number": f"411111******{last_four:04}",
+            "cardholder_name": user.name.upper(),
+            "expires_on": today.replace(year=today.year + YEARS_GOOD, day=1).isoformat(),
+        }
+    device = issue_device(
+        actor=actor, customer_id=user.public_id, delivered_on=today.isoformat(), reason="Made for the demo", **values
+    ).device
     activate_device(actor=actor, device_id=str(device.pk), reason="Handed over at the branch")
-    return {"device_id": device.public_id, "kind": kind}
+    return {"device_id": device.public_id, "kind": device.kind}
 
 
 def public_hex(key: PrivateKey) -> str:

@@ -1,11 +1,12 @@
 """Messages to people and systems: written with the change that causes them, sent after it."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
 
 from portal.core import ids
+from portal.core.actor import Actor
 
 
 class MessageState(models.TextChoices):
@@ -19,6 +20,14 @@ class MessageKind(models.TextChoices):
     EMAIL = "email"
     SMS = "sms"
     PUSH = "push"  # recipient: `<platform>:<handle>`
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """All of the bank, for its staff; nobody else any."""
+        if actor.is_system:
+            return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
+        return self.filter(bank_id=actor.bank_id) if actor.is_staff else self.none()
 
 
 class Message(models.Model):
@@ -46,6 +55,8 @@ class Message(models.Model):
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
 
+    objects = MessageQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(name="message_state_known", condition=Q(state__in=MessageState.values)),
@@ -64,7 +75,12 @@ class Message(models.Model):
             models.Index(fields=["next_try_at"], name="message_failed", condition=Q(state=MessageState.FAILED)),
             models.Index(fields=["sent_at"], name="message_sent", condition=Q(state=MessageState.SENT)),
             models.Index(fields=["bank_id", "-id"], name="message_by_bank"),
+            models.Index(fields=["bank_id", "state", "-id"], name="message_by_state"),
         ]
+
+    def __str__(self) -> str:
+        """Without its recipient: this stands in the audit log."""
+        return f"{self.kind} “{self.template}”"
 
 
 class SinkDelivery(models.Model):

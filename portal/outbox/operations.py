@@ -19,8 +19,9 @@ from django.db.models import F, Q
 from portal import jobs, vault
 from portal.core import clock
 from portal.crypto.sealing import SealBroken
-from portal.outbox.gateways import Gateway, GatewayError, Outgoing, gateway_for
+from portal.outbox.gateways import Gateway, GatewayError, Outgoing, RecipientGone, gateway_for
 from portal.outbox.models import Message, MessageKind, MessageState
+from portal.outbox.recipients import tell_gone
 
 TRIES = 8
 FIRST_PAUSE = timedelta(seconds=30)  # doubled at each try: eight tries take about an hour
@@ -114,15 +115,25 @@ def _claim(message_id: UUID | str) -> Message | None:
 
 def _send(message: Message, gateway: Gateway) -> MessageState | None:
     try:
-        gateway.send(_opened(message))
+        opened = _opened(message)
     except SealBroken:
         return _settle(message, MessageState.FAILED, last_error="cannot be unsealed")
+    try:
+        gateway.send(opened)
+    except RecipientGone as gone:
+        # Told before it is settled: after a crash in between it is found out, and told, once more.
+        tell_gone(opened.kind, opened.bank_id, opened.recipient, gone.since)
+        return _settle(message, MessageState.FAILED, last_error=gone.reason)
     except GatewayError as error:
-        if not error.retry or message.attempts >= TRIES:
-            return _settle(message, MessageState.FAILED, last_error=error.reason)
-        again = clock.now() + pause(message.attempts)
-        return _settle(message, MessageState.PENDING, last_error=error.reason, next_try_at=again)
+        return _not_sent(message, error)
     return _settle(message, MessageState.SENT)
+
+
+def _not_sent(message: Message, error: GatewayError) -> MessageState | None:
+    if not error.retry or message.attempts >= TRIES:
+        return _settle(message, MessageState.FAILED, last_error=error.reason)
+    wait = max(pause(message.attempts), min(error.after or timedelta(), LONGEST_PAUSE))
+    return _settle(message, MessageState.PENDING, last_error=error.reason, next_try_at=clock.now() + wait)
 
 
 def _opened(message: Message) -> Outgoing:
@@ -142,7 +153,9 @@ def _settle(
 ) -> MessageState | None:
     """Write the outcome, unless the claim ran out and another worker took the message meanwhile."""
     now = clock.now()
-    mine = Message.objects.filter(pk=message.pk, state=MessageState.SENDING, attempts=message.attempts)
+    # The tries are counted anew when staff send it again, so that the claim's own moment is looked at too.
+    claim = {"attempts": message.attempts, "claim_until": message.claim_until}
+    mine = Message.objects.filter(pk=message.pk, state=MessageState.SENDING, **claim)
     changes: dict[str, object] = {"state": state, "claim_until": None, "last_error": last_error[:200]}
     if state is MessageState.SENT:
         changes |= {"sent_at": now, "body_sealed": ""}

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from portal.accounts.models import User
 from portal.core.actor import Actor
-from portal.core.errors import DomainError
-from portal.web import errors
+from portal.core.errors import ApprovalRequired, DomainError
+from portal.web import errors, waiting
 from portal.web.actor import actor_of, signed_in_person
 from portal.web.refusals import write_refusal
 
@@ -36,7 +36,8 @@ type StaffView[**P] = Callable[Concatenate[StaffRequest, P], HttpResponse]
 def signed_in[**P](view: StaffView[P]) -> Door[P]:
     """Let staff in whose password and second factor were right; send everybody else to the sign-in.
 
-    A DomainError that leaves the view becomes one audit event and a page.
+    A DomainError that leaves the view becomes one audit event and a page. What waits for a second person becomes a
+    message on the page of its object.
     """
 
     @wraps(view)
@@ -48,6 +49,8 @@ def signed_in[**P](view: StaffView[P]) -> Door[P]:
         ours.person, ours.actor, ours.about = person, actor_of(request, person), None
         try:
             return view(ours, *args, **kwargs)
+        except ApprovalRequired as error:
+            return waiting.asked(request, ours.actor, error, ours.about)
         except DomainError as error:
             write_refusal(request, ours.actor, error, ours.about)
             return errors.refused(request, error)

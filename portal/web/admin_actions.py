@@ -12,11 +12,13 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 
 from portal.core.actor import Actor
-from portal.core.errors import DomainError
+from portal.core.errors import ApprovalRequired, DomainError
 from portal.web.admin_base import PortalAdmin, admin_actor
 from portal.web.refusals import write_refusal
+from portal.web.waiting import message
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def _run(request: HttpRequest, action: RowAction, row_id: UUID, row: Model | Non
     label = str(row) if row else "Unknown"
     try:
         outcome = action.run(actor, row_id, reason)
+    except ApprovalRequired as error:
+        messages.success(request, format_html("{}: {}", label, message(actor, error)))
     except DomainError as error:
         write_refusal(request, actor, error, row)
         messages.error(request, f"{label}: refused. {error.message}")

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from portal.accounts.policies import require_capability
 from portal.accounts.roles import Capability
 from portal.core.actor import Actor
-from portal.core.errors import DomainError, FieldProblem, Forbidden, InvalidInput
+from portal.core.errors import ApprovalRequired, DomainError, FieldProblem, Forbidden, InvalidInput
 from portal.web.admin_base import ModelForm, PortalAdmin, admin_actor
 from portal.web.refusals import status_of, write_refusal
 
@@ -31,7 +31,9 @@ class CorrectionForm(ModelForm):
         """The database does."""
 
     def refuse(self, error: DomainError) -> None:
-        """Show a refusal at the fields that it names, or above the form."""
+        """Show a refusal at the fields that it names, or above the form. What waits for somebody is none."""
+        if isinstance(error, ApprovalRequired):
+            raise error
         problems = error.fields if isinstance(error, InvalidInput) else ()
         for problem in problems or (FieldProblem("", error.code, error.message),):
             self.add_error(problem.field if problem.field in self.fields else None, problem.message)

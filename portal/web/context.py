@@ -1,30 +1,47 @@
 """What every page of the portal knows: who is there, what the menu offers, light or dark, demo or not."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from devices.queries.transfers import waiting_for as transfers_waiting_for
 from portal.accounts.models import User
 from portal.accounts.roles import Capability, Role
-from portal.web.actor import signed_in_person
+from portal.approvals.queries import waiting_for
+from portal.core.actor import Actor
+from portal.web.actor import actor_of, signed_in_person
 from portal.web.theme import theme_of
 
 
 class Entry(NamedTuple):
-    """A page in the menu. capabilities: one of them is enough; none means everybody. demo_only: absent elsewhere."""
+    """A page in the menu. capabilities: one of them is enough; none means everybody. demo_only: absent elsewhere.
+
+    count: what waits there for this person; at most one query.
+    """
 
     label: str
     icon: str
     route: str
     capabilities: frozenset[str] = frozenset()
     demo_only: bool = False
+    count: Callable[[Actor], int] | None = None
 
 
 MENU: Final = (
     Entry("Dashboard", "layout-dashboard", "web:dashboard"),
     Entry("Devices", "smartphone", "devices:list", frozenset({Capability.DEVICES_READ})),
+    Entry("Customers", "users", "customers:list", frozenset({Capability.DEVICES_READ})),
+    Entry(
+        "Transfers",
+        "arrow-right-left",
+        "devices:transfers",
+        frozenset({Capability.DEVICES_READ}),
+        count=transfers_waiting_for,
+    ),
+    Entry("Approvals", "user-check", "approvals:list", frozenset({Capability.APPROVALS_READ}), count=waiting_for),
     Entry("Audit", "scroll-text", "audit:list", frozenset({Capability.AUDIT_READ})),
     Entry("Outbox", "inbox", "web:outbox", frozenset({Capability.OUTBOX_READ}), demo_only=True),
     Entry(
@@ -40,6 +57,9 @@ MENU: Final = (
 # Where a menu entry stands for more than its own page: how the names of the others begin.
 SECTIONS: Final = {
     "devices:list": ("devices:",),
+    "customers:list": ("customers:",),
+    "devices:transfers": ("devices:transfer",),
+    "approvals:list": ("approvals:",),
     "audit:list": ("audit:",),
     "admin:index": ("admin:",),
     "web:account": ("web:account", "web:api-token"),
@@ -56,15 +76,28 @@ def shell(request: HttpRequest) -> dict[str, object]:
     return context
 
 
+def _section(here: str) -> str:
+    """The route of the entry that stands for a page: of several whose beginning fits, the one that says most."""
+    fits = [
+        (len(beginning), entry.route)
+        for entry in MENU
+        for beginning in SECTIONS.get(entry.route, (entry.route,))
+        if here.startswith(beginning)
+    ]
+    return max(fits, default=(0, ""))[1]
+
+
 def _menu(request: HttpRequest, person: User) -> list[dict[str, object]]:
     match = request.resolver_match
-    here = match.view_name if match else ""
+    section = _section(match.view_name if match else "")
+    actor = actor_of(request, person)
     return [
         {
             "label": entry.label,
             "icon": entry.icon,
             "url": reverse(entry.route),
-            "current": here.startswith(SECTIONS.get(entry.route, (entry.route,))),
+            "current": entry.route == section,
+            "count": entry.count(actor) if entry.count else 0,
         }
         for entry in MENU
         if (not entry.capabilities or entry.capabilities & person.capabilities)

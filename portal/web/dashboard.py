@@ -1,7 +1,7 @@
 """The first page: how many devices are in which state, what happened lately, whether background work runs."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from devices.queries import count_by_status
 from devices.states import DeviceStatus
 from portal.accounts.roles import Capability
+from portal.approvals import policies, queries
 from portal.audit.queries import activity_by_day, events_visible_to
 from portal.core.actor import Actor
 from portal.queues import QueueHealth, queue_health
@@ -39,12 +40,14 @@ QUEUES: Final = {
 def dashboard(request: StaffRequest) -> HttpResponse:
     """Each part is there for those who may see it; the rest of the page does not miss it."""
     actor = request.actor
-    context: dict[str, object] = {
+    context: dict[str, Any] = {
         "activity": _activity(actor),
         "queues": [_queue(health) for health in queue_health()],
     }
     if actor.can(Capability.DEVICES_READ):
         context |= _devices(actor)
+    if actor.can(Capability.APPROVALS_READ):
+        context["tiles"] = [*context.get("tiles", ()), _approvals(actor)]
     if actor.can(Capability.AUDIT_READ):
         latest = events_visible_to(actor)[:LATEST]
         context |= {"events": [event_row(event, actor) for event in latest], "audit_url": reverse("audit:list")}
@@ -59,6 +62,16 @@ def _devices(actor: Actor) -> dict[str, object]:
         for status, note in NOTES.items()
     ]
     return {"tiles": tiles, "share": charts.distribution(list(counts.items())), "devices_url": url}
+
+
+def _approvals(actor: Actor) -> dict[str, object]:
+    """What waits for a second person; for who decides, how much of it waits for them."""
+    waiting = queries.count_open(actor)
+    note = "wait for a second person"
+    if policies.may_decide(actor):
+        mine = queries.waiting_for(actor)
+        note = f"wait, {mine:,} of them for you" if mine != waiting else "wait for you"
+    return {"label": "Approvals", "value": waiting, "note": note, "url": reverse("approvals:list")}
 
 
 def _activity(actor: Actor) -> charts.ActivityChart:

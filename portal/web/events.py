@@ -8,7 +8,7 @@ from uuid import UUID
 from django.urls import reverse
 
 from devices.models import Kind
-from devices.states import HeldBy
+from devices.states import HeldBy, TransferState
 from portal.accounts.roles import Capability
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
@@ -23,8 +23,11 @@ CHANNELS: Final = {
     "task": "Background work",
 }
 
+# What has a page of its own, by the model's name.
+PAGES: Final = {"device": "devices:detail", "bulkrun": "devices:bulk-result"}
+
 # Stored words for which people see others. A status has its own look: partials/stored.html.
-WORDS: Final = {"kind": dict(Kind.choices), "held_by": dict(HeldBy.choices)}
+WORDS: Final = {"kind": dict(Kind.choices), "held_by": dict(HeldBy.choices), "transfer_state": dict(TransferState.choices)}
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,14 @@ def parts_of(event: AuditEvent) -> Parts:
         data = json.loads(event.data)
     except ValueError:
         data = {}
-    details = {**_named(data.get("details")), **_named(data.get("claims"))}
+    details = {**_named(data.get("details")), **_named(data.get("claims")), **_approved(data.get("approval"))}
     return Parts(_shown(data.get("before")), _shown(data.get("after")), details)
+
+
+def _approved(value: object) -> dict[str, object]:
+    """The second person's yes that it was done by."""
+    yes = _named(value)
+    return {"approved_by": yes.get("by", ""), "request": yes.get("id", "")} if yes else {}
 
 
 def _shown(value: object) -> dict[str, object] | None:
@@ -77,6 +86,7 @@ def event_row(event: AuditEvent, actor: Actor) -> dict[str, object]:
         "about_actor": event.object_id == event.actor_id,
         "object_url": object_url(event.object_type, event.object_id, actor),
         "code": event.code,
+        "approved_by": parts.details.get("approved_by", ""),
         "reason": event.reason,
         "before": parts.before,
         "after": parts.after,
@@ -86,9 +96,10 @@ def event_row(event: AuditEvent, actor: Actor) -> dict[str, object]:
 
 def object_url(object_type: str, object_id: str, actor: Actor) -> str:
     """The page of an object, where there is one for this actor."""
-    if object_type != "device" or not actor.can(Capability.DEVICES_READ):
+    route = PAGES.get(object_type)
+    if route is None or not actor.can(Capability.DEVICES_READ):
         return ""
     try:
-        return reverse("devices:detail", args=[UUID(object_id)])
+        return reverse(route, args=[UUID(object_id)])
     except ValueError:
         return ""

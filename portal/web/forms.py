@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django import forms
 
-from portal.core.errors import DomainError, InvalidInput
+from portal.core.errors import ApprovalRequired, DomainError, InvalidInput
 from portal.web.refusals import status_of
 
 type Data = Mapping[str, object] | None
@@ -23,7 +23,12 @@ class PortalForm(forms.Form):
         return 422 if self.errors else 200
 
     def refuse(self, error: DomainError) -> None:
-        """Show an operation's refusal: at the field it is about, else for the whole form."""
+        """Show an operation's refusal: at the field it is about, else for the whole form.
+
+        What waits for a second person now is no refusal: it goes on to `signed_in`, which says so.
+        """
+        if isinstance(error, ApprovalRequired):
+            raise error
         self.refusal = error
         if not isinstance(error, InvalidInput) or not error.fields:
             self.add_error(None, error.message)

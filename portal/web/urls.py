@@ -22,5 +22,6 @@ pages = [
 ]
 urlpatterns = [
     path("", include((pages, NAMESPACE))),
+    path("", include("portal.web.approval_urls")),
     path("", include("portal.web.audit_urls")),
 ]

@@ -5,6 +5,7 @@
   // Buttons that need script are hidden in the page and shown here.
   function reveal() {
     for (const button of document.querySelectorAll("[data-copy], [data-print]")) button.hidden = false;
+    for (const box of document.querySelectorAll("[data-tick-all]")) box.closest("[hidden]")?.removeAttribute("hidden");
   }
 
   function say(text) {
@@ -20,6 +21,12 @@
       () => say("Copied."),
       () => say("The browser did not allow copying."),
     );
+  });
+
+  // One box that ticks all others of its form.
+  document.addEventListener("change", function (event) {
+    if (!("tickAll" in event.target.dataset)) return;
+    for (const box of event.target.form.querySelectorAll("[type=checkbox][name]")) box.checked = event.target.checked;
   });
 
   // A whole page where a part was expected: the session has ended, so show that page as itself.

@@ -127,16 +127,19 @@ def revoke_token(*, actor: Actor, application: Application, raw: str) -> bool:
     return ended > 0 or renewable
 
 
-def end_tokens_of_device(device_id: UUID) -> int:
+def end_tokens_of_device(device_id: UUID, *, but: int | None = None) -> int:
     """End every session of a device, inside the caller's transaction and under its lock on the device.
+
+    but: the access token that lives on, with what renews it.
 
     Returns how many live access tokens were really ended. Refresh tokens bound to the device go with them. The
     caller writes the number into its own event.
     """
     now = clock.now()
+    kept = [but] if but is not None else []
     bound = RefreshToken.objects.unused().filter(access_token__device_id=device_id)
-    bound.update(revoked=now, updated=now)
-    return AccessToken.objects.filter(device_id=device_id).end()
+    bound.exclude(access_token_id__in=kept).update(revoked=now, updated=now)
+    return AccessToken.objects.filter(device_id=device_id).exclude(pk__in=kept).end()
 
 
 def store_refresh_token(token: AccessToken, raw: str, *, family: UUID) -> RefreshToken:

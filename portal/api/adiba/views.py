@@ -28,6 +28,7 @@ class StatusView(DialectView):
             body=wire.StatusChange,
             answer=wire.Changed,
             refusals=(404, 409),
+            may_wait=True,
         )
     )
     def post(self) -> HttpResponse:

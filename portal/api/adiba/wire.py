@@ -5,11 +5,14 @@ from typing import Final
 
 from rest_framework import serializers
 
-from portal.api.dialect import Dialect, Refusal, phrase
-from portal.api.serializing import Output
+from portal.api.dialect import Dialect, Refusal, Waiting
+from portal.api.problems import PROBLEM_TYPE, Problem, problem_body
+from portal.api.serializing import Moment, Output
 from portal.api.spelling import Spelling, camel
 from portal.core import errors
 from portal.core.actor import Channel
+
+PENDING_APPROVAL: Final = "PENDING_APPROVAL"
 
 
 def upper_snake(word: str) -> str:
@@ -17,39 +20,22 @@ def upper_snake(word: str) -> str:
     return word.replace("-", "_").upper()
 
 
-class FieldErrorBody(Output):
-    field = serializers.CharField(allow_blank=True)
-    code = serializers.CharField(help_text="The rule, in kebab case")
+class WaitingBody(Output):
+    """A call that is stored and waits for a second person."""
+
+    status = serializers.SerializerMethodField()
+    approval_id = serializers.CharField(source="request_id", help_text="`GET /v1/device/approvals/{approvalId}` asks")
+    device_id = serializers.CharField(source="details.device_id", required=False)
     message = serializers.CharField()
+    expires_at = Moment(source="details.expires_at")
 
-
-class Problem(Output):
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField(help_text="The rule, in kebab case")
-    errors = FieldErrorBody(many=True, required=False)  # type: ignore[assignment]
-    request_id = serializers.CharField(required=False)
+    def get_status(self, error: errors.ApprovalRequired) -> str:
+        return PENDING_APPROVAL
 
 
 def error_body(refusal: Refusal) -> dict[str, object]:
-    """The body of a refusal. `about:blank` says that the title is the status's own (RFC 9457 4.2.1)."""
-    body: dict[str, object] = {
-        "type": "about:blank",
-        "title": phrase(refusal.status),
-        "status": refusal.status,
-        "detail": refusal.message,
-        "code": refusal.code,
-    }
-    if refusal.status == 400 and refusal.fields:
-        body["errors"] = [
-            {"field": DIALECT.field_name(problem), "code": problem.code, "message": problem.message}
-            for problem in refusal.fields
-        ]
-    if refusal.status >= 500 and refusal.request_id:
-        body["requestId"] = refusal.request_id
-    return body
+    """The body of a refusal."""
+    return problem_body(refusal, DIALECT)
 
 
 DIALECT: Final = Dialect(
@@ -73,9 +59,15 @@ DIALECT: Final = Dialect(
         errors.ApprovalRequired: 409,
         errors.Unavailable: 503,
     },
-    statuses_by_code={"idempotency-key-reused": 422},
+    problem_names={
+        "known_phone": "verificationData.phoneNumber",
+        "known_email": "verificationData.email",
+        "method": "resetMethod",
+    },
+    statuses_by_code={"idempotency-key-reused": 422, "same-owner": 422, "weak-pin": 422},
     error_body=error_body,
     error_serializers={0: Problem},
-    error_type="application/problem+json",
+    error_type=PROBLEM_TYPE,
+    waiting=Waiting(path="/v1/device/approvals/{}", answer=WaitingBody),
     body_types=(),  # the seed's curl lines send JSON labelled as a form
 )

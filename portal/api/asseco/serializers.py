@@ -8,6 +8,7 @@ from rest_framework import serializers
 from devices import queries
 from devices.models import Device, ExternalIdKind, Kind, PushPlatform
 from devices.operations.facts import MAX_LENGTHS, DeviceFacts
+from devices.operations.issued_facts import CAPABILITIES
 from portal.api.asseco.wire import STATUS_WORDS, STATUSES, statuses_called
 from portal.api.serializing import Input, Moment, Output, Text, TextOrNull, Values, Whole, Word, WordOrNull
 from portal.api.spelling import kebab
@@ -16,20 +17,6 @@ from portal.core.errors import InvalidInput
 
 _ANY = "|".join(STATUSES)
 SORT_WORDS = {kebab(name): name for name in queries.SORTS}
-
-# The vendor's list of what a device can do, in its order.
-CAPABILITIES = (
-    "hmac",
-    "pki",
-    "secure-element",
-    "magnetic-stripe",
-    "push",
-    "telephony",
-    "sms",
-    "icc",
-    "nfc",
-    "display",
-)
 
 
 def capabilities_of(device: Device) -> list[str]:

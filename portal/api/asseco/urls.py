@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from portal.api.asseco import views
+from portal.api.asseco import approval_views, issued_views, views
 
 app_name = "asseco"
 urlpatterns = [
@@ -17,5 +17,15 @@ urlpatterns = [
     path("owned-devices/<str:device_id>/unregister", views.UnregisterOwnedView.as_view(), name="unregister-owned"),
     path("devices/<str:device_id>", views.DeviceView.as_view(), name="device"),
     path("devices/<str:device_id>/unregister", views.UnregisterView.as_view(), name="unregister"),
+    path(
+        "approval-requests/<str:approval_id>", approval_views.ApprovalRequestView.as_view(), name="approval-request"
+    ),
+    path("issued-devices", issued_views.IssuedDevicesView.as_view(), name="issued-devices"),
+    path("issued-devices/<str:device_id>", issued_views.IssuedDeviceView.as_view(), name="issued-device"),
+    path(
+        "issued-devices/<str:device_id>/nickname", issued_views.IssuedNicknameView.as_view(), name="issued-nickname"
+    ),
+    path("classifications", issued_views.ClassificationsView.as_view(), name="classifications"),
+    path("classifications/<str:schema_id>", issued_views.ClassificationView.as_view(), name="classification"),
     re_path(r"[\s\S]*", views.UnknownAssecoView.as_view(), name="unknown"),
 ]

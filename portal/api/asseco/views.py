@@ -21,7 +21,7 @@ SCOPES = frozenset({"devices", "devices:admin", "staff"})
 type Switch = Callable[..., activation.Change]
 
 
-def _change(summary: str, body: type[Input] | None = None) -> Call:
+def _change(summary: str, body: type[Input] | None = None, *, may_wait: bool = False) -> Call:
     """A change of one device. Without fields of its own it takes a reason, and may come without a body."""
     return Call(
         summary=summary,
@@ -30,6 +30,7 @@ def _change(summary: str, body: type[Input] | None = None) -> Call:
         body=body or wire.Reason,
         body_required=body is not None,
         refusals=(404, PROBLEM),
+        may_wait=may_wait,
     )
 
 
@@ -125,13 +126,13 @@ class BlockView(SwitchView):
 
 
 class UnblockView(SwitchView):
-    @serves(_change("Unblock a device"))
+    @serves(_change("Unblock a device", may_wait=True))
     def post(self, device_id: str) -> HttpResponse:
         return self.changed(self.switch(activation.unblock_device, device_id))
 
 
 class UnregisterOwnedView(SwitchView):
-    @serves(_change("Unregister an owned device"))
+    @serves(_change("Unregister an owned device", may_wait=True))
     def post(self, device_id: str) -> HttpResponse:
         return self.changed(self.switch(activation.unregister_device, device_id))
 
@@ -144,6 +145,7 @@ class UnregisterView(SwitchView):
             body=wire.Reason,
             body_required=False,
             refusals=(404, PROBLEM),
+            may_wait=True,
         )
     )
     def post(self, device_id: str) -> HttpResponse:

@@ -7,13 +7,14 @@ from typing import Final
 from rest_framework import serializers
 
 from devices.states import DeviceStatus
-from portal.api.dialect import Dialect, Refusal
+from portal.api.dialect import Dialect, Refusal, Waiting
 from portal.api.serializing import Output
 from portal.api.spelling import Spelling, kebab
 from portal.core import errors
 from portal.core.actor import Channel
 
 PROBLEM: Final = 440  # a valid call that breaks a business rule
+PENDING_APPROVAL: Final = "pending-approval"
 
 # The vendor's literals for fields. Ours that it has no word for are told in the nearest of them.
 FIELD_LITERALS: Final = frozenset(
@@ -90,6 +91,19 @@ class ProblemBody(Output):
     details = serializers.CharField(allow_null=True, help_text="Which rule of ours, for troubleshooting")
 
 
+class WaitingBody(Output):
+    """A call that is stored and waits for a second person."""
+
+    approval_id = serializers.CharField(
+        source="request_id", help_text="`GET /v1/device/approval-requests/{approval-id}` asks"
+    )
+    status = serializers.SerializerMethodField()
+    message = serializers.CharField()
+
+    def get_status(self, error: errors.ApprovalRequired) -> str:
+        return PENDING_APPROVAL
+
+
 def error_body(refusal: Refusal) -> dict[str, object]:
     """The body of a refusal."""
     if refusal.status == PROBLEM:
@@ -139,6 +153,7 @@ DIALECT: Final = Dialect(
         "idempotency-key-in-use": 409,
         "answer-not-kept": 409,
     },
+    waiting=Waiting(path="/v1/device/approval-requests/{}", answer=WaitingBody),
     error_body=error_body,
     error_serializers={0: ErrorsBody, PROBLEM: ProblemBody},
 )

@@ -15,6 +15,8 @@ from portal.audit.models import AuditEvent
 
 ASSECO = "/v1/device/owned-devices"
 ADIBA = "/v1/device/status"
+HYPHEN = "/device/v1/devices"
+SPID = "/api/2/devices"
 BOTH = [ASSECO, ADIBA]
 JSON_TYPE = "application/json"
 OURS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET CONSTRAINTS")

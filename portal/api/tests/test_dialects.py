@@ -27,6 +27,8 @@ from portal.core.json import BadJSON
 DIALECTS = [mounted.dialect for mounted in MOUNTED]
 STATUSES = {
     "asseco": [400, 401, 403, 404, 440, 440, 440, 403, 429, 403, 440, 503],
+    "hyphen": [400, 401, 403, 404, 409, 409, 409, 403, 429, 423, 409, 503],
+    "spid": [400, 401, 403, 404, 409, 409, 410, 403, 420, 423, 409, 503],
     "adiba": [400, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
 }
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -112,9 +114,10 @@ def test_fields_are_named_as_each_wire_has_them() -> None:
         FieldProblem("device_id", "required", "This is required."),
         FieldProblem("deviceID", "unknown-field", "There is no such field."),
     )
-    asseco, adiba = (
-        {dialect.name: refused(InvalidInput(fields=problems), dialect)[1]["errors"] for dialect in DIALECTS}[name]
-        for name in ("asseco", "adiba")
+    by_name = {dialect.name: refused(InvalidInput(fields=problems), dialect)[1] for dialect in DIALECTS}
+    asseco, adiba = (by_name[name]["errors"] for name in ("asseco", "adiba"))
+    assert by_name["spid"]["error"]["description"] == (
+        "Invalid payload data: externalId: Too long. deviceId: This is required. deviceID: There is no such field."
     )
     assert asseco == [
         {"tag": "external-device-identifier", "error": "max-length", "message": "Too long."},
@@ -151,6 +154,14 @@ def test_bad_json_is_a_400_that_quotes_nothing() -> None:
         ("/v1/device/status", "adiba"),
         ("/v1/device/status/", "adiba"),
         ("/v1/device/status/a/b", "adiba"),
+        ("/device/v1", "hyphen"),
+        ("/device/v1/", "hyphen"),
+        ("/device/v1/devices/a/b", "hyphen"),
+        ("/device/v12", None),
+        ("/api/2", "spid"),
+        ("/api/2/devices.json/", "spid"),
+        ("/api/2/schema", "spid"),
+        ("/api/spid/schema", None),
         ("/v1/devices", None),
         ("/", None),
     ],

@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.parametrize(("name", "operations"), [("asseco", 10), ("adiba", 2)])
+@pytest.mark.parametrize(("name", "operations"), [("asseco", 10), ("adiba", 2), ("hyphen", 2), ("spid", 2)])
 def test_the_page_shows_every_operation(
     name: str, operations: int, chromium: str, live_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

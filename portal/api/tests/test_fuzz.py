@@ -16,8 +16,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from devices.models import Device
-from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_token
+from devices.models import Device, DeviceKey
+from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_key, make_token
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -32,6 +32,8 @@ def local(environ: dict[str, Any], start_response: Any) -> Any:
 
 asseco = schemathesis.openapi.from_wsgi("/api/asseco/schema", local)
 adiba = schemathesis.openapi.from_wsgi("/api/adiba/schema", local)
+hyphen = schemathesis.openapi.from_wsgi("/api/hyphen/schema", local)
+spid = schemathesis.openapi.from_wsgi("/api/spid/schema", local)
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 generously = settings(
@@ -56,7 +58,7 @@ def _one_connection() -> Iterator[None]:
 def knocks() -> list[dict[str, str]]:
     """A customer, a bank's server, nobody: the headers of each. The customer has a device."""
     ada = make_customer(make_bank())
-    make_device(ada, external_id="990000862471854")
+    make_key(make_device(ada, external_id="990000862471854"))
     server = make_application(ada.bank, kind="bank")
     tokens = [make_token(user=ada), make_token(application=server)]
     return [*({"Authorization": f"Bearer {token}"} for token in tokens), {}]
@@ -80,4 +82,19 @@ def test_asseco_answers_anything(case: Any, knocks: list[dict[str, str]]) -> Non
 @adiba.parametrize()
 @generously
 def test_adiba_answers_anything(case: Any, knocks: list[dict[str, str]]) -> None:
+    call(case, knocks)
+
+
+@hyphen.parametrize()
+@generously
+def test_hyphen_answers_anything(case: Any, knocks: list[dict[str, str]]) -> None:
+    call(case, knocks)
+    if "public_key" in case.path_parameters:
+        case.path_parameters["public_key"] = DeviceKey.objects.get().spelling
+        case.call_and_validate(headers=knocks[0], checks=CHECKS)
+
+
+@spid.parametrize()
+@generously
+def test_spid_answers_anything(case: Any, knocks: list[dict[str, str]]) -> None:
     call(case, knocks)

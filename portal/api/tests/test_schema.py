@@ -10,17 +10,19 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from devices.tests.factories import make_bank, make_customer, make_device, make_token
+from devices.tests.factories import make_bank, make_customer, make_device, make_key, make_token
 from portal.api.docs import documented
 from portal.api.registry import MOUNTED
 from portal.api.schema import document
-from portal.api.tests.doors import ADIBA, ASSECO, Caller
+from portal.api.tests.doors import ADIBA, ASSECO, HYPHEN, Caller
 
-NAMES = ["adiba", "asseco"]
+NAMES = ["adiba", "asseco", "hyphen", "spid"]
 DOCUMENTS: dict[str, Any] = {mounted.dialect.name: document(mounted) for mounted in MOUNTED}
 each_dialect = pytest.mark.parametrize("name", NAMES)
 
 OPERATIONS = {
+    "hyphen": {("get", "/device/v1/devices"), ("put", "/device/v1/devices/{public_key}")},
+    "spid": {("post", "/api/2/devices"), ("post", "/api/2/devices.json")},
     "adiba": {("get", "/v1/device/status"), ("post", "/v1/device/status")},
     "asseco": {
         ("get", "/v1/device/owned-devices"),
@@ -33,6 +35,11 @@ OPERATIONS = {
         ("post", "/v1/device/owned-devices/{device_id}/unregister"),
         ("get", "/v1/device/devices/{device_id}"),
         ("post", "/v1/device/devices/{device_id}/unregister"),
+        ("get", "/v1/device/issued-devices"),
+        ("get", "/v1/device/issued-devices/{device_id}"),
+        ("put", "/v1/device/issued-devices/{device_id}/nickname"),
+        ("get", "/v1/device/classifications"),
+        ("get", "/v1/device/classifications/{schema_id}"),
     },
 }
 
@@ -72,11 +79,12 @@ def test_every_operation_needs_a_bearer_and_tells_its_refusals(name: str) -> Non
     assert schemes == {"bearer": {"type": "http", "scheme": "bearer"}}
     for operation in operations(name).values():
         assert operation["security"] == [{"bearer": []}]
-        assert {"400", "401", "403", "429", "500", "503"} <= set(operation["responses"])
+        over_the_limit = "420" if name == "spid" else "429"
+        assert {"400", "401", "403", over_the_limit, "500", "503"} <= set(operation["responses"])
         kinds = {
             kind for code, answer in operation["responses"].items() if code >= "400" for kind in answer["content"]
         }
-        assert kinds == {"application/problem+json" if name == "adiba" else "application/json"}
+        assert kinds == {"application/json" if name in {"asseco", "spid"} else "application/problem+json"}
 
 
 def test_broken_business_rules_are_answered_on_writes_only() -> None:
@@ -95,7 +103,9 @@ def test_names_are_the_wires(name: str) -> None:
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "query"
     }
-    assert [key for key in names if not re.fullmatch(regular, key)] == []
+    as_oauth_has_them = {"oauth_token", "client_id", "client_secret", "redirect_uri", "error_code", "error_description"}
+    irregular = {key for key in names if not re.fullmatch(regular, key)}
+    assert irregular == (as_oauth_has_them if name == "spid" else set())
     for schema in schemas.values():
         assert set(schema.get("required", [])) <= set(schema.get("properties", {}))
         Draft202012Validator.check_schema(schema)
@@ -116,6 +126,7 @@ def test_an_input_knows_no_other_fields_and_says_what_it_needs() -> None:
 def test_answers_are_as_the_document_says() -> None:
     ada = make_customer(make_bank())
     phone = make_device(ada, push_handle="handle")
+    make_key(phone)
     caller = Caller(make_token(user=ada))
     for name, method, path, template in [
         ("adiba", "get", ADIBA, ADIBA),
@@ -124,6 +135,7 @@ def test_answers_are_as_the_document_says() -> None:
         ("asseco", "get", f"/v1/device/devices/{phone.pk}", "/v1/device/devices/{device_id}"),
         ("asseco", "get", f"{ASSECO}/unknown", f"{ASSECO}/{{device_id}}"),
         ("adiba", "get", f"{ADIBA}?deviceId=unknown", ADIBA),
+        ("hyphen", "get", HYPHEN, HYPHEN),
     ]:
         response = caller.send(method.upper(), path)
         answer = operations(name)[method, template]["responses"][str(response.status_code)]
@@ -150,7 +162,7 @@ def test_the_page_takes_everything_from_here_and_has_no_inline_script_or_style(n
     assert not re.search(r"<script(?![^>]*src=)|\son[a-z]+=|style=", page)
 
 
-@pytest.mark.parametrize("path", ["/api/hyphen/schema", "/api/hyphen/docs", "/api/none/schema", "/api/asseco"])
+@pytest.mark.parametrize("path", ["/api/peere/schema", "/api/peere/docs", "/api/none/schema", "/api/asseco"])
 @pytest.mark.django_db
 def test_a_dialect_that_is_not_there_has_no_page(path: str) -> None:
     assert Client().get(path).status_code == 404
@@ -164,5 +176,7 @@ def test_the_list_for_the_portal() -> None:
     assert [(one.name, one.docs_url, one.schema_url) for one in documented()] == [
         ("Adiba Devices API", "/api/adiba/docs", "/api/adiba/schema"),
         ("Asseco Device API", "/api/asseco/docs", "/api/asseco/schema"),
+        ("Hyphen Device API", "/api/hyphen/docs", "/api/hyphen/schema"),
+        ("SPiD Devices API", "/api/spid/docs", "/api/spid/schema"),
     ]
     assert all(one.about for one in documented())

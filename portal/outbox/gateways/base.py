@@ -1,6 +1,7 @@
-"""What a way out looks like: one method, one error."""
+"""What a way out looks like: one method, and the two ways in which a message does not leave."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -22,12 +23,25 @@ class Outgoing:
 
 
 class GatewayError(Exception):
-    """The message did not leave. `reason`: short, without recipient or text. `retry`: a later try may work."""
+    """The message did not leave.
 
-    def __init__(self, reason: str, *, retry: bool) -> None:
+    reason: short, without recipient or text. retry: a later try may work. after: not before so long, when the
+    receiver said so.
+    """
+
+    def __init__(self, reason: str, *, retry: bool, after: timedelta | None = None) -> None:
         self.reason = reason
         self.retry = retry
+        self.after = after
         super().__init__(reason)
+
+
+class RecipientGone(GatewayError):
+    """Nobody is at the recipient's address any more, for good. since: when the receiver noticed, when it says so."""
+
+    def __init__(self, reason: str, *, since: datetime | None = None) -> None:
+        self.since = since
+        super().__init__(reason, retry=False)
 
 
 class Gateway(Protocol):

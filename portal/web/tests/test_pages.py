@@ -17,7 +17,7 @@ from portal.web.paths import safe_path
 from portal.web.refusals import status_of
 from portal.web.tests.helpers import refusals, signed_in_client
 
-PATHS = ("/", "/devices", "/audit", "/outbox", "/docs", "/account")
+PATHS = ("/", "/devices", "/approvals", "/approvals/policy", "/audit", "/outbox", "/docs", "/account")
 STATUSES = {
     "InvalidInput": 422,
     "Unauthenticated": 401,
@@ -29,7 +29,6 @@ STATUSES = {
     "VerificationFailed": 422,
     "RateLimited": 429,
     "Locked": 423,
-    "ApprovalRequired": 409,
     "Unavailable": 503,
 }
 
@@ -100,11 +99,11 @@ def test_production_does_not_say_demo(uma: User, settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("role", "labels"),
     [
-        (Role.SUPPORT, ["Dashboard", "Devices", "Outbox", "API docs", "Account"]),
-        (Role.OPERATOR, ["Dashboard", "Devices", "Outbox", "Data fixes", "API docs", "Account"]),
-        (Role.APPROVER, ["Dashboard", "Devices", "Audit", "API docs", "Account"]),
-        (Role.SECURITY_OFFICER, ["Dashboard", "Devices", "Audit", "API docs", "Account"]),
-        (Role.AUDITOR, ["Dashboard", "Devices", "Audit", "Outbox", "API docs", "Account"]),
+        (Role.SUPPORT, ["Dashboard", "Devices", "Approvals", "Outbox", "API docs", "Account"]),
+        (Role.OPERATOR, ["Dashboard", "Devices", "Approvals", "Outbox", "Data fixes", "API docs", "Account"]),
+        (Role.APPROVER, ["Dashboard", "Devices", "Approvals", "Audit", "API docs", "Account"]),
+        (Role.SECURITY_OFFICER, ["Dashboard", "Devices", "Approvals", "Audit", "API docs", "Account"]),
+        (Role.AUDITOR, ["Dashboard", "Devices", "Approvals", "Audit", "Outbox", "API docs", "Account"]),
         (Role.ADMINISTRATOR, ["Dashboard", "Data fixes", "API docs", "Account"]),
     ],
 )
@@ -170,24 +169,33 @@ def test_error_pages_need_no_database_and_tell_nothing_inside(status: int) -> No
         assert word not in page
 
 
-def make_error(kind: type[DomainError]) -> DomainError:
-    return ApprovalRequired(request_id="r") if kind is ApprovalRequired else kind()
-
-
-@pytest.mark.parametrize("kind", ALL_ERRORS)
+@pytest.mark.parametrize("kind", [kind for kind in ALL_ERRORS if kind is not ApprovalRequired])
 def test_every_error_has_a_page_of_its_own_status_and_one_event(uma: User, kind: type[DomainError]) -> None:
     @signed_in
     def view(request: HttpRequest) -> HttpResponse:
-        raise make_error(kind)
+        raise kind()
 
     request = RequestFactory().post("/")
     request.user = uma
     uma.otp_device = object()  # type: ignore[attr-defined]
     answer = view(request)
-    error = make_error(kind)
+    error = kind()
     assert answer.status_code == STATUSES[kind.__name__] == status_of(error)
     written = [] if answer.status_code >= 500 else [("request.refused", error.code, str(uma.pk), "")]
     assert refusals() == written
+
+
+def test_what_waits_for_a_second_person_is_no_refusal(uma: User) -> None:
+    @signed_in
+    def view(request: HttpRequest) -> HttpResponse:
+        raise ApprovalRequired(request_id="APR_1")
+
+    request = RequestFactory().post("/")
+    request.user = uma
+    uma.otp_device = object()  # type: ignore[attr-defined]
+    answer = view(request)
+    assert (answer.status_code, answer["Location"]) == (302, "/approvals/APR_1")
+    assert refusals() == []
 
 
 def test_an_error_that_was_written_already_is_not_written_again(uma: User) -> None:

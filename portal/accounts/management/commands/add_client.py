@@ -19,8 +19,21 @@ class Command(BaseCommand):
         parser.add_argument("--dialect", action="append", default=[], choices=sorted(DIALECTS))
         parser.add_argument("--scope", action="append", help="default: every scope of its kind")
         parser.add_argument("--ip", action="append", default=[], metavar="NETWORK", help="default: any address")
+        parser.add_argument(
+            "--administers", action="store_true", help="may speak for the bank's other clients (SPiD)"
+        )
+        parser.add_argument("--signed-answers", action="store_true", help="gets a secret that signs answers (SPiD)")
 
-    def handle(self, *args: object, name: str, bank: str, kind: str, **options: list[str]) -> None:
+    def handle(
+        self,
+        *args: object,
+        name: str,
+        bank: str,
+        kind: str,
+        administers: bool,
+        signed_answers: bool,
+        **options: list[str],
+    ) -> None:
         owner = Bank.objects.filter(code=bank).first()
         if owner is None:
             raise CommandError(f"There is no bank with the code {bank}.")
@@ -33,6 +46,8 @@ class Command(BaseCommand):
                 dialects=options["dialect"],
                 scopes=options["scope"] or sorted(SCOPES_BY_KIND[kind]),
                 allowed_ips=options["ip"],
+                administers=administers,
+                signed_answers=signed_answers,
             )
         except DomainError as refused:
             raise CommandError(refused.message) from None
@@ -40,3 +55,5 @@ class Command(BaseCommand):
         self.stdout.write(f"client secret  {created.client_secret}")
         if created.app_secret:
             self.stdout.write(f"app secret     {created.app_secret}")
+        if created.sign_secret:
+            self.stdout.write(f"sign secret    {created.sign_secret}")

@@ -1,0 +1,361 @@
+"""Deciding: who may, what exactly runs, in whose name, and what is refused."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from devices.models import Device
+from devices.operations.activation import activate_device, unregister_device
+from devices.states import DeviceStatus
+from devices.tests.factories import bank_actor, customer_actor, make_application, make_bank, make_staff, make_token
+from portal.accounts.actors import client_actor
+from portal.accounts.models import AccessToken, User
+from portal.accounts.roles import Role
+from portal.accounts.tests.people import proof_of, signed_in, suspend
+from portal.approvals import operations
+from portal.approvals.models import ApprovalRequest
+from portal.approvals.registry import _OPERATIONS, registered
+from portal.approvals.states import RequestState
+from portal.approvals.tests.asking import NO, WHY, YES, People, approve, ask, asked, reject, rows, told
+from portal.audit.models import AuditEvent
+from portal.core.actor import Actor, Channel
+from portal.core.errors import (
+    Conflict,
+    DomainError,
+    Expired,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    SecondPersonNeeded,
+    Unavailable,
+)
+
+
+def status_of(device: Device) -> str:
+    return Device.objects.values_list("status", flat=True).get(pk=device.pk)
+
+
+# What a yes does.
+
+
+def test_the_approved_call_runs_in_its_makers_name_and_the_timeline_tells_it_in_order(people: People) -> None:
+    request = approve(people.avi, asked(people))
+    assert status_of(people.phone) == DeviceStatus.ACTIVE
+    assert (request.state, request.decided_by, request.decision_reason) == (RequestState.DONE, people.avi, YES)
+    assert request.result == {
+        "device_id": people.phone.public_id,
+        "status": "ACTIVE",
+        "changed": True,
+        "sessions_terminated": 0,
+    }
+    bea, avi = (f"{person.name} ({person.username})" for person in (people.bea, people.avi))
+    assert told(people.phone) == [
+        ("approval.requested", bea),
+        ("approval.granted", avi),
+        ("device.unblocked", bea),
+    ]
+    done = AuditEvent.objects.get(event="device.unblocked")
+    assert (done.reason, done.request_id) == (WHY, "request-1")
+    assert f'"approval":{{"by":"{avi}","id":"{request.public_id}"}}' in done.data
+
+
+def test_it_runs_what_was_asked_for_whatever_the_caller_wrote_since(people: People) -> None:
+    """The device is named by our own id: its external identifier may mean another one by now."""
+    activate = lambda **named: activate_device(**(named | {"device_id": people.phone.external_id}))  # noqa: E731
+    request = ask(signed_in(people.bea), people.phone, operation=activate)
+    people.phone.set_external_id("imei", "350000000000777")
+    people.phone.save()
+    assert approve(people.avi, request).state == RequestState.DONE
+
+
+def test_a_no_changes_nothing(people: People) -> None:
+    request = reject(people.avi, asked(people))
+    assert status_of(people.phone) == DeviceStatus.BLOCKED
+    assert (request.state, request.decided_by, request.decision_reason) == (RequestState.REJECTED, people.avi, NO)
+    assert [event for event, _ in told(people.phone)] == ["approval.requested", "approval.rejected"]
+
+
+def test_the_banks_server_asks_and_staff_decide(people: People) -> None:
+    server = client_actor(make_application(people.bank, "bank"), channel=Channel.ADIBA)
+    request = approve(people.avi, ask(server, people.phone, operation=unregister_device))
+    assert (request.state, status_of(people.phone)) == (RequestState.DONE, DeviceStatus.RETIRED)
+    retired = AuditEvent.objects.get(event="device.unregistered")
+    assert (retired.actor_kind, retired.actor_id, retired.channel) == ("bank", server.id, "adiba")
+
+
+# Who may not decide.
+
+
+def refused(people: People, kind: type[DomainError], code: str, work: Callable[[], object]) -> None:
+    """The work is refused by this rule, changes nothing and writes nothing: the door writes its refusal."""
+    before, events = rows(), AuditEvent.objects.count()
+    with pytest.raises(kind) as refusal:
+        work()
+    assert refusal.value.code == code
+    assert rows() == before
+    assert AuditEvent.objects.count() == events
+
+
+def both(person: User, request: ApprovalRequest, **values: object) -> list[Callable[[], object]]:
+    return [lambda: approve(person, request, **values), lambda: reject(person, request, **values)]
+
+
+def test_who_asked_cannot_decide_even_with_the_right(people: People) -> None:
+    request = asked(people)
+    User.objects.filter(pk=people.bea.pk).update(role=Role.APPROVER)
+    people.bea.refresh_from_db()
+    for work in both(people.bea, request):
+        refused(people, Forbidden, "maker-is-checker", work)
+
+
+@pytest.mark.parametrize("door", [Channel.ADIBA, Channel.ASSECO])
+def test_who_asked_by_an_api_token_cannot_decide_in_the_browser(people: People, door: Channel) -> None:
+    raw = make_token(user=people.bea)
+    token = AccessToken.objects.get(user=people.bea)
+    assert raw
+    request = ask(replace(signed_in(people.bea), channel=door, scopes=frozenset({"staff"}), token_id=token.pk), people.phone)
+    User.objects.filter(pk=people.bea.pk).update(role=Role.APPROVER)
+    people.bea.refresh_from_db()
+    for work in both(people.bea, request):
+        refused(people, Forbidden, "maker-is-checker", work)
+
+
+def test_a_superuser_is_nobody_special(people: People) -> None:
+    request = asked(people)
+    for role, code in ((Role.APPROVER, "maker-is-checker"), (Role.ADMINISTRATOR, "capability-missing")):
+        User.objects.filter(pk=people.bea.pk).update(role=role, is_superuser=True)
+        people.bea.refresh_from_db()
+        for work in both(people.bea, request):
+            refused(people, Forbidden, code, work)
+
+
+@pytest.mark.parametrize(
+    "role", [Role.SUPPORT, Role.OPERATOR, Role.SECURITY_OFFICER, Role.AUDITOR, Role.ADMINISTRATOR]
+)
+def test_without_the_right_the_answer_is_the_same_whether_or_not_there_is_a_request(people: People, role: str) -> None:
+    request = asked(people)
+    person = make_staff(people.bank, role, "Dan")
+    unknown = "APR_00000000000000000000000000"
+    for request_id in (request.public_id, unknown):
+        for work in both(person, request, request_id=request_id):
+            refused(people, Forbidden, "capability-missing", work)
+
+
+def test_only_people_decide(people: People) -> None:
+    request = asked(people)
+    for actor, code in (
+        (Actor.system("robot", bank_id=people.bank.pk), "staff-only"),
+        (bank_actor(people.bank), "capability-missing"),
+        (customer_actor(people.ada), "capability-missing"),
+    ):
+        for work in both(people.avi, request, actor=actor):
+            refused(people, Forbidden, code, work)
+
+
+def test_another_banks_request_is_unknown(people: People) -> None:
+    request = asked(people)
+    cem = make_staff(make_bank(), Role.APPROVER, "Cem")
+    for request_id in (request.public_id, "APR_00000000000000000000000000", "APR_x", "", str(request.pk)):
+        for work in both(cem, request, request_id=request_id):
+            refused(people, NotFound, "not-found", work)
+
+
+def test_a_decision_takes_the_approvers_own_fresh_second_factor(people: People) -> None:
+    request = asked(people)
+    for proof in (None, proof_of(people.bea), proof_of(people.avi, age=timedelta(minutes=5, seconds=1))):
+        for work in both(people.avi, request, proof=proof):
+            refused(people, Forbidden, "second-factor-needed", work)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "two\nlines"])
+def test_a_decision_says_why(people: People, reason: str) -> None:
+    request = asked(people)
+    for work in both(people.avi, request, reason=reason):
+        refused(people, InvalidInput, "invalid-input", work)
+
+
+def test_what_the_approver_did_not_see_does_not_run(people: People) -> None:
+    request = asked(people)
+    for seen in ("", request.payload_digest[:-1], "0" * 64, "ä"):
+        refused(people, Conflict, "payload-changed", lambda seen=seen: approve(people.avi, request, seen=seen))
+
+
+# Once.
+
+
+@pytest.mark.parametrize("first", [approve, reject])
+def test_a_decision_is_made_once(people: People, first: Callable[..., ApprovalRequest]) -> None:
+    request = asked(people)
+    first(people.avi, request)
+    other = make_staff(people.bank, Role.APPROVER, "Dan")
+    for person in (people.avi, other):
+        for work in both(person, request):
+            refused(people, Conflict, "already-decided", work)
+
+
+def test_after_its_time_nobody_decides(people: People) -> None:
+    request = asked(people)
+    with time_machine.travel(request.expires_at):
+        for work in both(people.avi, request):
+            refused(people, Expired, "request-expired", work)
+        refused(
+            people,
+            Expired,
+            "request-expired",
+            lambda: operations.withdraw_request(actor=signed_in(people.bea), request_id=request.public_id),
+        )
+
+
+def test_a_moment_before_its_end_somebody_decides(people: People) -> None:
+    request = asked(people)
+    with time_machine.travel(request.expires_at - timedelta(milliseconds=1), tick=False):
+        assert approve(people.avi, request).state == RequestState.DONE
+
+
+# Withdrawing.
+
+
+def test_who_asked_takes_it_back_and_a_repeat_is_quiet(people: People) -> None:
+    request = asked(people)
+    for _ in range(2):
+        closed = operations.withdraw_request(actor=signed_in(people.bea), request_id=request.public_id)
+        assert (closed.state, closed.decided_by) == (RequestState.WITHDRAWN, None)
+    assert [event for event, _ in told(people.phone)] == ["approval.requested", "approval.withdrawn"]
+    for work in both(people.avi, request):
+        refused(people, Conflict, "already-decided", work)
+
+
+def test_nobody_else_takes_it_back(people: People) -> None:
+    request = asked(people)
+    dan = make_staff(people.bank, Role.OPERATOR, "Dan")
+    for person in (people.avi, dan):
+        refused(
+            people,
+            Forbidden,
+            "not-the-maker",
+            lambda person=person: operations.withdraw_request(actor=signed_in(person), request_id=request.public_id),
+        )
+    cem = make_staff(make_bank(), Role.OPERATOR, "Cem")
+    refused(
+        people,
+        NotFound,
+        "not-found",
+        lambda: operations.withdraw_request(actor=signed_in(cem), request_id=request.public_id),
+    )
+
+
+def test_what_was_decided_cannot_be_taken_back(people: People) -> None:
+    request = reject(people.avi, asked(people))
+    refused(
+        people,
+        Conflict,
+        "already-decided",
+        lambda: operations.withdraw_request(actor=signed_in(people.bea), request_id=request.public_id),
+    )
+
+
+# The maker, as they are when it runs.
+
+
+def fails(people: People, request: ApprovalRequest, code: str) -> None:
+    """Approved, the request ends as FAILED by this rule; the device stays as it is."""
+    before = Device.objects.values().get(pk=people.phone.pk)
+    closed = approve(people.avi, request)
+    assert (closed.state, closed.error_code, closed.result) == (RequestState.FAILED, code, {})
+    assert closed.error_message
+    assert Device.objects.values().get(pk=people.phone.pk) == before
+    failed = AuditEvent.objects.get(event="approval.failed")
+    assert (failed.actor_id, failed.object_id) == (str(people.avi.pk), str(people.phone.pk))
+    assert f'"error":"{code}"' in failed.data
+
+
+def test_a_maker_who_was_suspended_meanwhile(people: People) -> None:
+    request = asked(people)
+    User.objects.filter(pk=people.bea.pk).update(is_active=False)
+    fails(people, request, "maker-gone")
+    assert [event for event, _ in told(people.phone)][-2:] == ["approval.granted", "approval.failed"]
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.AUDITOR, Role.ADMINISTRATOR, Role.APPROVER])
+def test_a_maker_who_lost_the_right_meanwhile(people: People, role: str) -> None:
+    request = asked(people)
+    User.objects.filter(pk=people.bea.pk).update(role=role)
+    fails(people, request, "capability-missing")
+
+
+def test_a_banks_server_that_was_suspended_meanwhile(people: People) -> None:
+    application = make_application(people.bank, "bank")
+    request = ask(client_actor(application, channel=Channel.ASSECO), people.phone, operation=unregister_device)
+    suspend(application)
+    fails(people, request, "maker-gone")
+
+
+# The operation's own no.
+
+
+def test_the_operation_refuses_when_it_runs_and_nothing_of_it_stays(people: People) -> None:
+    request = asked(people)
+    Device.objects.filter(pk=people.phone.pk).update(
+        status=DeviceStatus.RETIRED, held_by="", retired_at=people.phone.updated_at
+    )
+    fails(people, request, "device-status-not-valid")
+
+
+def test_what_it_wrote_before_it_refused_is_rolled_back(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = asked(people)
+    monkeypatch.setattr("devices.operations.activation.tell_owner", _late_no)
+    fails(people, request, "late")
+    assert not AuditEvent.objects.filter(event="device.unblocked").exists()
+
+
+def _late_no(*args: object) -> None:
+    raise Conflict("Too late.", code="late")
+
+
+def test_a_yes_that_does_not_cover_all_of_it_is_no_half_yes(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = asked(people)
+    known = registered("device.activate")
+    assert known is not None
+
+    def asks_again(**arguments: object) -> None:
+        raise SecondPersonNeeded("Another step takes one too.", about=people.phone)
+
+    monkeypatch.setitem(_OPERATIONS, "device.activate", replace(known, operation=asks_again))
+    fails(people, request, "needs-second-person")
+    assert ApprovalRequest.objects.count() == 1
+
+
+def test_an_operation_that_this_release_does_not_know(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = asked(people)
+    monkeypatch.delitem(_OPERATIONS, "device.activate")
+    fails(people, request, "operation-unknown")
+
+
+def test_when_something_does_not_answer_nothing_is_decided(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: object) -> None:
+        raise Unavailable
+
+    request = asked(people)
+    with monkeypatch.context() as broken:
+        broken.setattr("devices.operations.activation.tell_owner", gone)
+        refused(people, Unavailable, "unavailable", lambda: approve(people.avi, request))
+    assert approve(people.avi, request).state == RequestState.DONE
+
+
+def test_an_approval_is_good_for_that_one_run(people: People) -> None:
+    approve(people.avi, asked(people))
+    Device.objects.filter(pk=people.phone.pk).update(status="BLOCKED", held_by="bank")
+    again = asked(people)
+    assert (again.state, status_of(people.phone)) == (RequestState.PENDING, DeviceStatus.BLOCKED)
+
+
+def test_done_by_somebody_meanwhile_it_is_quiet(people: People) -> None:
+    """The device is active already when the yes comes: what was asked for is so."""
+    request = asked(people)
+    Device.objects.filter(pk=people.phone.pk).update(status=DeviceStatus.ACTIVE, held_by="")
+    closed = approve(people.avi, request)
+    assert (closed.state, closed.result["changed"]) == (RequestState.DONE, False)
+    assert not activate_device(actor=signed_in(people.bea), device_id=str(people.phone.pk), reason=WHY).changed

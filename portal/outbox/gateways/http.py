@@ -1,0 +1,118 @@
+"""POSTs to the services that carry messages: bounded in time and size, certificates checked, nothing followed.
+
+One client a process for each version of HTTP, so that connections are kept. It reads no environment: proxy and
+certificates come from the settings.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from typing import Final
+
+import certifi
+import httpx
+from django.conf import settings
+
+from portal.outbox.gateways.base import GatewayError
+
+PATIENCE: Final = 10.0  # seconds for a whole call; a claim on a message lasts a minute
+TIMEOUT: Final = httpx.Timeout(5.0, connect=3.0)  # of one step
+LARGEST: Final = 64 * 1024  # bytes of an answer that are read
+# RFC 9110 15.5.1: our own credentials, which somebody mends; 15.5.9 and RFC 6585 4: later. RFC 8470 5.2: again.
+RETRIED: Final = frozenset({401, 408, 425, 429})
+LONGEST_AFTER: Final = 24 * 3600  # seconds; what a receiver asks for beyond that is no answer
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back. `body` may be cut; its repr shows none of it, because answers repeat what was sent."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def is_good(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> dict[str, object]:
+        """The object in the body; an empty one when there is none."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def refusal(self, who: str, word: str = "") -> GatewayError:
+        """The error for an answer that is not good. who: the service. word: its own name for what is wrong."""
+        reason = f"{who} answered {self.status} {word}".strip()
+        return GatewayError(reason, retry=self.status in RETRIED or self.status >= 500, after=self._after())
+
+    def _after(self) -> timedelta | None:
+        text = self.headers.get("retry-after", "")
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > LONGEST_AFTER:
+            return None
+        return timedelta(seconds=int(text))
+
+
+def post(who: str, url: str, *, headers: Mapping[str, str], body: bytes, http2: bool = False) -> Reply:
+    """Send a body and read the answer. who: names the service in errors.
+
+    Raises GatewayError: `retry` for a service that cannot be reached, hangs up, or takes too long.
+    """
+    until = time.monotonic() + PATIENCE
+    client = _client(http2, settings.OUTGOING_PROXY, settings.CA_FILE)
+    try:
+        with client.stream("POST", url, headers=dict(headers), content=body) as response:
+            return Reply(response.status_code, response.headers, _read(response, until))
+    except httpx.InvalidURL:
+        raise GatewayError(f"{who} has an address that is none", retry=False) from None
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise GatewayError(f"{who} unavailable: {type(error).__name__}", retry=True) from None
+
+
+def _read(response: httpx.Response, until: float) -> bytes:
+    """The body as it came, not unpacked: at most `LARGEST` bytes, and no longer than there is time."""
+    read = bytearray()
+    for chunk in response.iter_raw():
+        read += chunk
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer takes too long")
+        if len(read) >= LARGEST:
+            break
+    return bytes(read[:LARGEST])
+
+
+@cache
+def _client(http2: bool, proxy: str, ca_file: str) -> httpx.Client:
+    """HTTP/2 alone or HTTP/1.1 alone: a service that wants one is not asked in the other."""
+    trusted = ssl.create_default_context(cafile=ca_file or certifi.where())
+    return httpx.Client(
+        http1=not http2,
+        http2=http2,
+        verify=trusted,
+        proxy=proxy or None,
+        timeout=TIMEOUT,
+        trust_env=False,
+        headers={"Accept-Encoding": "identity", "User-Agent": "device-trust-portal"},
+    )
+
+
+def problem() -> str:
+    """What is wrong with the settings, for the start-up check; "" when nothing is."""
+    if settings.OUTGOING_PROXY and not settings.OUTGOING_PROXY.startswith(("http://", "https://")):
+        return "PORTAL_OUTGOING_PROXY is not an http address."
+    try:
+        ssl.create_default_context(cafile=settings.CA_FILE or certifi.where())
+    except (OSError, ssl.SSLError):
+        return "PORTAL_CA_FILE is not a readable file of certificates."
+    return ""
+
+
+def forget_clients() -> None:
+    """Begin anew, with new connections. The old ones close when nobody uses them any more."""
+    _client.cache_clear()

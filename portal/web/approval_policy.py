@@ -1,0 +1,67 @@
+"""What a bank wants a second person for: how it is now, and asking for a change."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from portal.accounts.policies import require_capability
+from portal.accounts.roles import Capability, who_can
+from portal.approvals import queries
+from portal.approvals.policy import Policy, change_policy, policy_of
+from portal.approvals.policies import require_read
+from portal.approvals.registry import all_registered
+from portal.core.errors import DomainError, Forbidden, NotFound
+from portal.web.access import StaffRequest, signed_in
+from portal.web.approval_forms import PolicyForm
+from portal.web.refusals import write_refusal
+from portal.web.waiting import badges
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def policy(request: StaffRequest) -> HttpResponse:
+    """The policy, for everybody who sees requests; the form, for who may ask for a change."""
+    require_read(request.actor)
+    bank = request.about = queries.bank_of(request.actor)
+    now = policy_of(bank.pk)
+    form = PolicyForm(request.POST if request.method == "POST" else None, now=now)
+    if request.method == "POST":
+        require_capability(request.actor, Capability.APPROVALS_POLICY)
+        if form.is_valid() and _asked(request, form):
+            messages.success(request, "Nothing has changed: the policy was so already.")
+            return redirect("approvals:policy")
+    context = {
+        "bank": bank.name,
+        "operations": _operations(now),
+        "threshold": now.bulk_threshold,
+        "waiting": badges(request.actor, bank),
+        "form": form if request.actor.can(Capability.APPROVALS_POLICY) else None,
+        "who": ", ".join(who_can(Capability.APPROVALS_POLICY)).lower(),
+    }
+    return render(request, "approvals/policy.html", context, status=form.answer_status)
+
+
+def _asked(request: StaffRequest, form: PolicyForm) -> bool:
+    """Whether the operation found nothing to change. What it changes waits for a second person, which is raised."""
+    try:
+        change_policy(actor=request.actor, **form.cleaned_data)
+    except (Forbidden, NotFound):
+        raise
+    except DomainError as error:
+        write_refusal(request, request.actor, error, request.about)
+        form.refuse(error)
+        return False
+    return True
+
+
+def _operations(now: Policy) -> list[dict[str, object]]:
+    """Everything that may need a second person, with when it does."""
+    return [
+        {
+            "label": entry.label,
+            "always": entry.always,
+            "each_time": entry.name in now.required or (bool(entry.always) and not entry.optional),
+        }
+        for entry in all_registered()
+    ]
