@@ -5,7 +5,7 @@ class DevicesConfig(AppConfig):
     name = "devices"
 
     def ready(self) -> None:
-        from devices.operations import (  # noqa: F401  registers what may need a second person
+        from devices.operations import (  # noqa: F401  they register what may need a second person
             activation,
             bulk,
             imports,
@@ -13,4 +13,9 @@ class DevicesConfig(AppConfig):
             issued_life,
             loss,
             pin_resets,
+            pushes,
         )
+        from portal.outbox.models import MessageKind
+        from portal.outbox.recipients import on_gone
+
+        on_gone(MessageKind.PUSH, pushes.forget_recipient)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from devices.views import bulk, loss, pins, registry, transfers
+from devices.views import bulk, imports, issued, loss, pins, registry, transfers
 
 app_name = "devices"
 urlpatterns = [
@@ -18,6 +18,18 @@ urlpatterns = [
     path("devices/<uuid:device_id>/undo-loss", loss.undo_loss, name="undo-loss"),
     path("devices/<uuid:device_id>/reset-pin", pins.reset_pin, name="reset-pin"),
     path("devices/<uuid:device_id>/transfer", transfers.start, name="transfer-start"),
+    path("devices/<uuid:device_id>/deliver", issued.deliver, name="deliver"),
+    path("devices/<uuid:device_id>/replace", issued.replace, name="replace"),
+    path("issued", issued.issued_list, name="issued"),
+    path("issued/new", issued.issue, name="issued-new"),
+    path("issued/export.csv", issued.export, name="issued-export"),
+    path("issued/imports", imports.import_list, name="issued-imports"),
+    path("issued/imports/new", imports.upload, name="issued-import-new"),
+    path("issued/imports/empty.csv", imports.empty, name="issued-import-empty"),
+    path("issued/imports/<uuid:run_id>", imports.import_detail, name="issued-import"),
+    path("issued/imports/<uuid:run_id>/start", imports.start, name="issued-import-start"),
+    path("issued/imports/<uuid:run_id>/discard", imports.discard, name="issued-import-discard"),
+    path("issued/imports/<uuid:run_id>/refused.csv", imports.refused, name="issued-import-refused"),
     path("transfers", transfers.transfer_list, name="transfers"),
     path("transfers/<uuid:transfer_id>", transfers.transfer_detail, name="transfer"),
     path("transfers/<uuid:transfer_id>/decide", transfers.decide, name="transfer-decide"),

@@ -1,5 +1,6 @@
 """What is known of a device because the bank issued it."""
 
+from datetime import date
 from typing import ClassVar
 
 from django.db import models
@@ -53,6 +54,10 @@ class IssuedDetails(models.Model):
                 fields=["bank", "reference"], name="issued_reference_unique", condition=~Q(reference="")
             ),
         ]
+
+    def has_expired(self, today: date) -> bool:
+        """Whether its last day has passed; it may be used until the end of that day."""
+        return self.expires_on is not None and self.expires_on < today
 
     @property
     def masked_number(self) -> str:

@@ -16,7 +16,7 @@ from django.db import transaction
 from devices.card_numbers import holds_card_number
 from devices.models import ImportRun
 from devices.operations.import_batches import write_refusals
-from devices.operations.import_rows import COLUMNS, BadRow, Row, read_rows
+from devices.operations.import_rows import COLUMNS, BadRow, Row, read_rows, wanted_of
 from devices.operations.issued import ISSUE
 from devices.operations.issued_facts import check_reason
 from devices.policies import issued as policies
@@ -51,13 +51,20 @@ def upload_import(*, actor: Actor, file_name: str, data: bytes, all_or_nothing: 
     kept: list[str] = []
     bad: list[BadRow] = []
     for row in read_rows(BytesIO(data)):
-        if isinstance(row, BadRow):
-            bad.append(row)
-        else:
+        refused = row if isinstance(row, BadRow) else _refused(row)
+        if refused is not None:
+            bad.append(refused)
+        elif isinstance(row, Row):
             kept.append(_packed(row))
     if not kept and not bad:
         raise InvalidInput.at("file", "no-rows", "There is no row below the header.")
     return _keep(actor, _short_name(file_name), "".join(kept), len(kept) + len(bad), bad, all_or_nothing)
+
+
+def _refused(row: Row) -> BadRow | None:
+    """Why a row will be refused whatever the bank's customers and references are."""
+    wanted = wanted_of(row)
+    return wanted if isinstance(wanted, BadRow) else None
 
 
 @transaction.atomic

@@ -66,13 +66,18 @@ def report_lost(*, actor: Actor, device_id: str, reason: str = "", category: str
     return Loss(device, True, now, ended)
 
 
+def after_undo(device: Device) -> str:
+    """What undoing the report would make of a lost device, in words."""
+    if device.held_before_loss == HeldBy.BANK:
+        return f"{device} stays blocked: the bank had switched it off before it was reported lost."
+    if device.activated_at is None:
+        return f"{device} waits for its activation again, as before it was reported lost."
+    return f"{device} may use banking services again. Ended sessions stay ended, and its PIN is gone."
+
+
 def _preview(actor: Actor, arguments: Arguments) -> Preview:
     device = Device.objects.visible_to(actor).get_named(arguments["device_id"], actor.bank_id)
-    if device.held_before_loss == HeldBy.BANK:
-        return [(None, f"{device} stays blocked: the bank had switched it off before it was reported lost.")]
-    if device.activated_at is None:
-        return [(None, f"{device} waits for its activation again, as before it was reported lost.")]
-    return [(None, f"{device} may use banking services again. Ended sessions stay ended, and its PIN is gone.")]
+    return [(None, after_undo(device))]
 
 
 def _facts(loss: Loss) -> dict[str, object]:

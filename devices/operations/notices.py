@@ -5,6 +5,7 @@ from typing import Final
 from django.template.loader import render_to_string
 
 from devices.models import Device
+from devices.operations.pushes import push_to_owner
 from portal.accounts.operations.people import contact_of
 from portal.core import clock
 from portal.outbox import operations as outbox
@@ -25,9 +26,13 @@ SUBJECTS: Final = {
     "pin-reset": "The PIN of a device was reset",
 }
 
+PUSHED: Final = frozenset({"lost", "found"})  # what the owner's other devices show at once, too
+
 
 def tell_owner(device: Device, what: str) -> None:
     """Write a notice to the contact on file, by e-mail or else by SMS. Nobody to tell: nothing is written."""
+    if what in PUSHED:
+        push_to_owner(device.owner, device, template=f"device-{what}", title=SUBJECTS[what])
     contact = contact_of(device.owner)
     if not contact.email and not contact.phone:
         return

@@ -56,7 +56,7 @@ def preview(device: Device) -> Severed:
 def complete(actor: Actor, transfer: Transfer) -> Severed:
     """Hand the device over, inside the caller's transaction and under its lock on the device.
 
-    The caller has asked `policies.transfers.hand_over`. The device keeps its identifier and stays active; its new
+    The caller has asked `policies.transfers.hand_over`, and set when it was accepted. The device keeps its identifier and stays active; its new
     owner enrols a key and sets a PIN anew.
     """
     device, now = transfer.device, clock.now()
@@ -65,7 +65,7 @@ def complete(actor: Actor, transfer: Transfer) -> Severed:
     device.owner = transfer.new_owner
     device.updated_at = now
     device.save(update_fields=_ROW)
-    before = move(transfer, TransferState.COMPLETED, completed_at=now)
+    before = move(transfer, TransferState.COMPLETED, accepted_at=transfer.accepted_at, completed_at=now)
     record(actor, Event.TRANSFER_COMPLETED, transfer, before, moved=True, details={"ended": severed.counts})
     tell(transfer.old_owner, "given", transfer)
     tell(transfer.new_owner, "received", transfer)

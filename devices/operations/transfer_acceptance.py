@@ -12,7 +12,7 @@ from devices.models import Transfer
 from devices.models.transfers import CODE_TRIES, TransferQuerySet
 from devices.operations import severing
 from devices.operations.transfer_notices import tell_that_it_ended
-from devices.operations.transfer_steps import lock_transfer, step
+from devices.operations.transfer_steps import lock_transfer, record, step
 from devices.operations.transfers import code_digest, expire, lock_offer
 from devices.policies import transfers as policies
 from devices.states import TransferState
@@ -69,9 +69,12 @@ def sweep_transfers() -> Swept:
 
 
 def _take_over(actor: Actor, transfer: Transfer) -> None:
-    step(actor, transfer, TransferState.ACCEPTED, accepted_at=clock.now())
-    if not transfer.waits_for_date:
-        severing.complete(actor, transfer)
+    if transfer.waits_for_date:
+        step(actor, transfer, TransferState.ACCEPTED, accepted_at=clock.now())
+        return
+    transfer.accepted_at = clock.now()
+    record(actor, Event.TRANSFER_ACCEPTED, transfer, TransferState.APPROVED)
+    severing.complete(actor, transfer)
 
 
 def _count(actor: Actor, transfer: Transfer) -> None:

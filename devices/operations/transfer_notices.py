@@ -5,6 +5,7 @@ from typing import Final
 from django.template.loader import render_to_string
 
 from devices.models import Transfer
+from devices.operations.pushes import push_to_owner
 from portal.accounts.models import User
 from portal.accounts.operations.people import contact_of
 from portal.core import clock
@@ -19,9 +20,13 @@ SUBJECTS: Final = {
     "received": "A device is yours now",
 }
 
+PUSHED: Final = frozenset({"requested", "given", "received"})  # what the person's other devices show at once, too
+
 
 def tell(person: User, what: str, transfer: Transfer) -> None:
     """Write a notice to the contact on file, by e-mail or else by SMS. Nobody to tell: nothing is written."""
+    if what in PUSHED:
+        push_to_owner(person, transfer.device, template=f"transfer-{what}", title=SUBJECTS[what])
     contact = contact_of(person)
     if contact.email:
         _write(person, what, transfer, MessageKind.EMAIL, contact.email)

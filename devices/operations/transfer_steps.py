@@ -69,10 +69,11 @@ def record(
 ) -> None:
     """Write an event about the device, so that its timeline tells the whole story. The transfer is in the details.
 
-    moved: whether the owner is another one from now on.
+    before: the state before; the present one for a step that leaves it. moved: whether the owner is another one from
+    now on.
     """
-    old = {"transfer_state": before.value} if before else {}
-    new = {"transfer_state": transfer.state}
+    old = {"transfer_state": before.value} if before and before != transfer.state else {}
+    new = {"transfer_state": transfer.state} if before != transfer.state else {}
     if moved:
         old["owner"], new["owner"] = transfer.old_owner.name, transfer.new_owner.name
     audit.record(
@@ -80,7 +81,7 @@ def record(
         event,
         transfer.device,
         before=old or None,
-        after=new,
+        after=new or None,
         reason=reason,
         details={"transfer": transfer.public_id, **(details or {})},
     )

@@ -41,7 +41,7 @@ def ready_to_use(device: Device) -> Verdict:
         return YES
     if details.delivered_on is None:
         return Verdict(InvalidState("It has not been delivered yet. Note the delivery first.", code="not-delivered"))
-    if details.expires_on is not None and details.expires_on < clock.now().date():
+    if details.has_expired(clock.now().date()):
         return Verdict(InvalidState("Its last day has passed. Replace it.", code="card-expired"))
     return YES
 

@@ -1,21 +1,23 @@
 """Things as the portal's pages show them, one module a topic."""
 
 from devices.screens.registry import (
-    STEPS,
-    STEPS_BY_NAME,
-    WAYS_OUT,
-    Step,
-    by_policy,
     facts,
     is_lost,
     keys,
     name_of,
-    offer,
     owner,
     posture,
     row,
     sessions,
     status_since,
+)
+from devices.screens.steps import (
+    STEPS,
+    STEPS_BY_NAME,
+    WAYS_OUT,
+    Step,
+    by_policy,
+    offer,
     steps,
 )
 

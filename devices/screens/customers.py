@@ -12,12 +12,11 @@ from devices.screens.registry import row as device_row
 from devices.states import Category, DeviceStatus
 from portal.accounts.models import User
 from portal.accounts.operations.people import contact_of
-from portal.approvals import policies as approval_policies
 from portal.approvals.models import ApprovalRequest
-from portal.approvals.registry import label_of
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.web.events import event_row
+from portal.web.waiting import badge
 
 
 def row(found: CustomerRow) -> dict[str, object]:
@@ -99,10 +98,5 @@ def _fingerprint(found: Fingerprint) -> dict[str, object]:
 
 
 def _request(request: ApprovalRequest, actor: Actor) -> dict[str, object]:
-    return {
-        "label": f"{label_of(request.operation)} ({request.object_label})",
-        "url": reverse("approvals:detail", args=[request.public_id]),
-        "maker": request.maker_label,
-        "mine": approval_policies.is_maker(actor, request),
-        "expires_at": request.expires_at,
-    }
+    shown = badge(actor, request)
+    return shown | {"label": f"{shown['label']} ({request.object_label})"}

@@ -8,7 +8,8 @@ from devices.models import Device
 from devices.operations.loss import Loss, report_lost, undo_loss
 from devices.policies import loss as policies
 from devices.policies.verdicts import Verdict
-from devices.screens.registry import is_lost, offer
+from devices.screens.registry import is_lost
+from devices.screens.steps import offer
 from devices.states import DeviceStatus
 from portal.approvals.registry import label_of
 from portal.core import clock
@@ -41,7 +42,7 @@ REPORT: Final = Step(
 UNDO: Final = Step(
     "undo-loss",
     "Undo the loss report",
-    "undo-2",
+    "undo",
     False,
     "For a device that its owner has found again. It is as it was before the report, but signed out and without a "
     "PIN. What the bank had switched off before stays blocked. Its owner is told.",

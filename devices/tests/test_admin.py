@@ -14,6 +14,7 @@ from devices.states import DeviceStatus
 from devices.tests.factories import make_bank, make_customer, make_device, make_key, make_staff, make_token
 from portal.accounts.models import AccessToken, Bank, User
 from portal.accounts.roles import Role
+from portal.approvals.models import ApprovalRequest
 from portal.audit.models import AuditEvent
 from portal.web.tests.helpers import signed_in_client
 
@@ -169,14 +170,13 @@ def test_each_row_is_a_deed_of_its_own(bea: Client, ada: User) -> None:
     ]
 
 
-def test_a_device_that_the_bank_blocked_is_not_activated(bea: Client, ada: User) -> None:
+def test_a_device_that_the_bank_blocked_waits_for_a_second_person(bea: Client, ada: User) -> None:
     device = make_device(ada, DeviceStatus.BLOCKED)
-    page = send(bea, "activate", device, reason="found again")
-    assert told(page) == [
-        f"{device}: refused. This device is blocked and held by the bank. It takes a second person."
-    ]
+    [message] = told(send(bea, "activate", device, reason="found again"))
+    assert message.startswith(f"{device}: This device is blocked and held by the bank. It takes a second person.")
+    assert f'<a href="/approvals/{ApprovalRequest.objects.get().public_id}">See the request</a>' in message
     assert status_of(device) == "BLOCKED"
-    assert events() == [("request.refused", "needs-second-person", str(device.pk))]
+    assert events() == [("approval.requested", "", str(device.pk))]
 
 
 def test_another_banks_device_is_refused_as_unknown(bea: Client) -> None:

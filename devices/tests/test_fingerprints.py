@@ -251,7 +251,8 @@ def test_many_first_sign_ins_at_once_make_one_fingerprint() -> None:
     ada = make_customer(make_bank())
     make_device(ada, external_id=UNIT)
     outcomes = race(16, lambda number: record(customer_actor(ada), application_version="1"))
-    assert [type(outcome) for outcome in outcomes] == [Recorded] * 16
-    assert sum(outcome.created for outcome in outcomes) == 1
+    done = [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
+    assert len(done) == 16, outcomes
+    assert sum(outcome.created for outcome in done) == 1
     assert Fingerprint.objects.count() == 1
     assert AuditEvent.objects.filter(event="fingerprint.recorded").count() == 1

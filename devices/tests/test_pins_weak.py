@@ -13,7 +13,7 @@ KINDS = {
         *("000000", "111111", "999999", "101010", "110011", "100000", "121212", "123123", "907907", "112233"),
         *("123321", "998899", "470074"),
     ],
-    "digits in a row": ["123456", "654321", "789012", "210987", "024680", "975319", "147036", "123789", "987321", "012210"],
+    "digits in a row": ["123456", "654321", "789012", "210987", "024680", "975319", "147036", "123789", "987321"],
     "a date": [
         *("311299", "010170", "290200", "290296", "290204"),  # DDMMYY, leap days among them
         *("123199", "022900", "070476"),  # MMDDYY
@@ -25,8 +25,7 @@ KINDS = {
 
 @pytest.mark.parametrize(("kind", "pin"), [(kind, pin) for kind, pins in KINDS.items() for pin in pins])
 def test_a_weak_pin_is_called_by_its_weakness(kind: str, pin: str) -> None:
-    found = weakness(pin)
-    assert found == kind or (found == "digits that repeat" and pin == "012210")
+    assert weakness(pin) == kind
 
 
 @pytest.mark.parametrize("pin", ["194738", "507392", "830174", "290297", "310499", "320185", "134795", "135798"])

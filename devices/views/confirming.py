@@ -21,8 +21,8 @@ from portal.web.refusals import write_refusal
 class Action:
     """A step with one device, as its page shows it.
 
-    preview: what ends, counted. second_person: why it takes one, or "". carry_out: takes the step for a reason and
-    says what was really done.
+    preview: what ends, counted, or what becomes of it. second_person: why it takes one, or "". carry_out: takes the
+    step for a reason and says what was really done.
     """
 
     label: str
@@ -30,7 +30,7 @@ class Action:
     danger: bool
     meaning: str
     verdict: Verdict
-    preview: Sequence[tuple[int, str]]
+    preview: Sequence[tuple[int | None, str]]
     carry_out: Callable[[str], str]
     second_person: str = ""
 

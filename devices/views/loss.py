@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from devices.operations.cascade import Cut, preview
-from devices.operations.loss import Loss
+from devices.operations.loss import Loss, after_undo
 from devices.queries import get_device
 from devices.screens.loss import REPORT, UNDO, Step
 from devices.views.confirming import Action, confirmed
@@ -40,7 +40,7 @@ def _step(request: StaffRequest, device_id: UUID, step: Step) -> HttpResponse:
         danger=step.danger,
         meaning=step.meaning,
         verdict=step.policy(request.actor, device),
-        preview=preview(device, Cut.LOST).lines if step is REPORT else [],
+        preview=preview(device, Cut.LOST).lines if step is REPORT else [(None, after_undo(device))],
         carry_out=carry_out,
     )
     return confirmed(request, device, action)

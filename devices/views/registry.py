@@ -14,7 +14,7 @@ from devices.models import Device
 from devices.operations import cascade
 from devices.operations.activation import Change
 from devices.queries import device_page, get_device
-from devices.screens import STEPS_BY_NAME, Step, bulk, cards, loss
+from devices.screens import STEPS_BY_NAME, Step, bulk, cards, issued, loss
 from devices.screens import transfers as transfer_screens
 from devices.views.confirming import Action, confirmed
 from portal.accounts.roles import Capability
@@ -63,6 +63,7 @@ def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
         "actions": [
             *screens.steps(request.actor, device, waiting),
             *loss.steps(request.actor, device, waiting),
+            *issued.steps(request.actor, device),
         ],
         "waiting": waiting,
         "loss": loss.banner(device),

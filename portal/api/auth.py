@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from devices.operations.activity import note_activity
 from portal import ratelimit, vault
 from portal.accounts.actors import actor_from_token
-from portal.accounts.models import AccessToken, Application
+from portal.accounts.models import AccessToken
 from portal.accounts.policies import ip_allowed
 from portal.accounts.tokens import find_token, reason_dead
 from portal.api.dialect import A_MINUTE, Dialect, Limit
@@ -42,7 +42,7 @@ def authenticate(
     """The caller, its token and its rate, when its token opens this endpoint; one of the scopes is enough.
 
     Asked in this order, so that an answer depends on the token alone, never on an object: one token, alive, address,
-    dialect, kind of bearer, scope, rate. Raises InvalidInput, Unauthenticated, Forbidden, RateLimited.
+    kind of bearer, dialect, scope, rate. Raises InvalidInput, Unauthenticated, Forbidden, RateLimited.
     """
     bearer = identify(request, dialect)
     if bearer is None:
@@ -50,9 +50,7 @@ def authenticate(
     if bearer.token is None or reason_dead(bearer.token):
         _count(f"address:{client_ip(request)}", A_MINUTE)
         raise _dead(bearer, dialect)
-    _require_client(bearer.token.application, dialect, client_ip(request))
-    if bearer.actor.kind not in dialect.bearers:
-        raise Forbidden("This API is not for this kind of caller.", code="bearer-not-served")
+    _require_client(bearer, dialect, client_ip(request))
     if bearer.actor.scopes.isdisjoint(required_scopes):
         raise Forbidden("The access token does not reach this.", code="insufficient-scope")
     rate = _count(f"token:{bearer.token.pk}", dialect.limit)
@@ -105,13 +103,14 @@ def _dead(bearer: Bearer, dialect: Dialect) -> Exception:
     return Unauthenticated("The access token is not valid.", code=code, bearer_sent=True)
 
 
-def _require_client(client: Application | None, dialect: Dialect, ip: str) -> None:
+def _require_client(bearer: Bearer, dialect: Dialect, ip: str) -> None:
     """A client calls from the addresses and in the dialects its row lists. Staff tokens belong to no client."""
-    if client is None:
-        return
-    if not ip_allowed(client, ip):
+    client = bearer.token.application if bearer.token is not None else None
+    if client is not None and not ip_allowed(client, ip):
         raise Forbidden("This client may not call from this address.", code="ip-not-allowed")
-    if dialect.name not in client.dialects:
+    if bearer.actor.kind not in dialect.bearers:
+        raise Forbidden("This API is not for this kind of caller.", code="bearer-not-served")
+    if client is not None and dialect.name not in client.dialects:
         raise Forbidden("This client may not use this API.", code="dialect-not-open")
 
 

@@ -39,8 +39,8 @@ class Call:
 
     status: of the answer when all goes well. answer: None is an empty body. representation: what a caller that
     prefers one gets instead of an empty answer. refusals: statuses that this call may answer besides those that
-    every call may. headers: of the answer, by name, with what they say. may_wait: whether it may be answered with 202,
-    because a second person has to approve it.
+    every call may. headers: of the answer, by name, with what they say. may_wait: whether it may be answered with
+    202, because a second person has to approve it.
     """
 
     summary: str

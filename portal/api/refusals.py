@@ -11,7 +11,7 @@ from portal.api.dialect import Dialect, Refusal
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core.actor import Actor
-from portal.core.errors import Unauthenticated
+from portal.core.errors import RateLimited, Unauthenticated
 from portal.metrics import METHODS
 
 logger = logging.getLogger("portal.api")
@@ -32,7 +32,7 @@ def write_event(
         return
     event = Event.TOKEN_REFUSED if isinstance(error, Unauthenticated) else Event.REQUEST_REFUSED
     details = _details(request, refusal)
-    if refusal.code == "rate-limited":
+    if isinstance(error, RateLimited):
         audit.refuse_limited(bearer.actor, event, code=refusal.code, details=details)
     else:
         _refuse(bearer.actor, event, refusal, details, about)

@@ -51,7 +51,7 @@ class DialectSchema(AutoSchema):
         return f"Scope: {scopes}."
 
     def get_tags(self) -> list[str]:
-        return [self.path.split("/")[3]]
+        return [self.path.split("/")[3].partition(".")[0]]
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         return [{BEARER: []}]

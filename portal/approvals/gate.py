@@ -73,7 +73,7 @@ def _in_transaction() -> bool:
     """Whether somebody further up could still undo what is written here. A test's own transaction does not count,
     as in Django's durable blocks."""
     blocks = connection.atomic_blocks
-    return bool(blocks) and not blocks[-1]._from_testcase
+    return bool(blocks) and not blocks[-1]._from_testcase  # type: ignore[attr-defined]  # not in the stubs
 
 
 def is_required(actor: Actor, operation: str) -> bool:
@@ -93,17 +93,13 @@ def require_by_policy(actor: Actor, operation: str, about: models.Model) -> None
         raise SecondPersonNeeded("Your bank wants a second person for this.", about=about)
 
 
-def _ask(actor: Actor, entry: FourEyes, needed: SecondPersonNeeded, arguments: Mapping[str, Any]) -> ApprovalRequired:
+def _ask(actor: Actor, entry: FourEyes, needed: SecondPersonNeeded, arguments: dict[str, Any]) -> ApprovalRequired:
     about = needed.about
     assert isinstance(about, models.Model)  # noqa: S101  for the type checker: every operation names its object
-    names = entry.names(about)
-    request = _store(actor, entry, about, {**arguments, **names})
-    error = ApprovalRequired(
-        f"{needed.message} The request waits for one.",
-        request_id=request.public_id,
-        expires_at=request.expires_at,
-        **names,
-    )
+    names: dict[str, Any] = entry.names(about)
+    request = _store(actor, entry, about, arguments | names)
+    message = f"{needed.message} The request waits for one."
+    error = ApprovalRequired(message, request_id=request.public_id, expires_at=request.expires_at, **names)
     error.audited = True
     return error
 
@@ -113,9 +109,7 @@ def _store(actor: Actor, entry: FourEyes, about: models.Model, arguments: Mappin
     """The request for exactly this; stored anew unless it waits already."""
     request = _made(actor, entry, about, arguments)
     of_bank = ApprovalRequest.objects.filter(bank_id=request.bank_id)
-    alike = of_bank.filter(payload_digest=request.payload_digest)
-    if not entry.several:
-        alike |= of_bank.about(about).filter(operation=entry.name)
+    alike = of_bank.filter(payload_digest=request.payload_digest) | of_bank.about(about).filter(operation=entry.name)
     mark_expired(alike)  # they would still stand in the way
     if earlier := alike.open().first():
         if earlier.payload_digest == request.payload_digest and policies.is_maker(actor, earlier):
@@ -144,7 +138,7 @@ def _made(actor: Actor, entry: FourEyes, about: models.Model, arguments: Mapping
         operation=entry.name,
         payload_digest=payloads.digest_of(bank_id, entry.name, arguments),
         object_type=str(about._meta.model_name),
-        object_id="" if entry.several else str(about.pk),
+        object_id=str(about.pk),
         object_label=str(about)[:200],
         maker_kind=actor.kind.value,
         maker_id=actor.id,

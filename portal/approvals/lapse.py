@@ -18,9 +18,7 @@ def mark_expired(requests: ApprovalRequestQuerySet) -> int:
     for request in requests.lapsed().order_by("pk")[:BATCH]:  # in one order, whoever locks them
         lapsed = ApprovalRequest.objects.lapsed().filter(pk=request.pk)
         if lapsed.update(state=RequestState.EXPIRED, closed_at=clock.now()):
-            trail.write(
-                Actor.system("approvals.expire", bank_id=request.bank_id), Event.APPROVAL_EXPIRED, request
-            )
+            trail.write(Actor.system("approvals.expire", bank_id=request.bank_id), Event.APPROVAL_EXPIRED, request)
             marked += 1
     return marked
 

@@ -57,8 +57,8 @@ class ApprovalRequest(models.Model):
 
     operation: the registered name. payload_sealed: the arguments and every column that is set when it is asked for,
     in canonical JSON (RFC 8785). payload_digest: keyed, over bank, operation and arguments; two open requests never
-    ask for the same. object_id: empty where several requests may wait at one object. maker_id: the actor's id;
-    maker_user where it is a person. result: plain facts of what was done, for the asker.
+    ask for the same. maker_id: the actor's id; maker_user where it is a person. result: plain facts of what was done,
+    for the asker.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)

@@ -37,7 +37,7 @@ class Shown:
 def requests_visible_to(actor: Actor) -> ApprovalRequestQuerySet:
     """The requests an actor may look at, newest first. Raises Forbidden."""
     policies.require_read(actor)
-    rows = ApprovalRequest.objects.visible_to(actor).select_related("maker_user", "decided_by")
+    rows = ApprovalRequest.objects.visible_to(actor).select_related("decided_by")
     return rows.order_by("-created_at", "-id")
 
 

@@ -1,4 +1,4 @@
-"""What the audit log says of requests. The events are about the object, so that its timeline tells the whole story."""
+"""What the audit log says of requests: events about the object, so that its timeline tells the whole story."""
 
 from portal.approvals.models import ApprovalRequest
 from portal.audit import log as audit

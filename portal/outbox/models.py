@@ -76,6 +76,7 @@ class Message(models.Model):
             models.Index(fields=["sent_at"], name="message_sent", condition=Q(state=MessageState.SENT)),
             models.Index(fields=["bank_id", "-id"], name="message_by_bank"),
             models.Index(fields=["bank_id", "state", "-id"], name="message_by_state"),
+            models.Index(fields=["bank_id", "kind", "-id"], name="message_by_kind"),
         ]
 
     def __str__(self) -> str:

@@ -25,7 +25,7 @@ def require_resend(actor: Actor) -> None:
 
 @transaction.atomic
 def resend_message(*, actor: Actor, message_id: UUID, reason: str) -> Message:
-    """Try a failed message again from now on, eight times as a new one. One that waits or is under way stays as it is.
+    """Try a failed message again from now on, as often as a new one. One that is on its way stays as it is.
 
     It goes where it was to go when it was written. reason: one line of 1 to 500 characters. Raises Forbidden,
     NotFound, InvalidInput; InvalidState `message-sent`: what was sent is wiped.

@@ -39,7 +39,7 @@ def test_production_names_every_missing_secret_in_one_line_each(tmp_path: Path) 
     run = check({"PORTAL_MODE": "production"}, tmp_path)
     assert run.returncode == 1
     ids = [line.split(":")[0] for line in run.stderr.splitlines()]
-    assert ids == [f"portal.E0{number}" for number in (11, 12, 13, 14, 15, 17, 18)]
+    assert ids == [f"portal.E0{number}" for number in (11, 12, 13, 14, 15, 24, 25, 17, 18)]
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "demo-secrets.json").exists()
 
@@ -64,6 +64,7 @@ def test_production_starts_with_everything_set(tmp_path: Path) -> None:
         ({**PRODUCTION, "PORTAL_ALLOWED_HOSTS": "*"}, "portal.E017"),
         ({**PRODUCTION, "PORTAL_BASE_URL": "http://portal.bank.example"}, "portal.E018"),
         ({**PRODUCTION, "PORTAL_TRUSTED_PROXIES": "10.0.0.0/8,::/0"}, "portal.E020"),
+        ({**PRODUCTION, "PORTAL_ACCEPTED_WEAK_PINS": "123456"}, "portal.E026"),
         ({"PORTAL_DATABASE_URL": "postgresql://u:p@db/portal"}, "portal.E021"),
         ({"PORTAL_BIND": "192.0.2.1"}, "portal.E022"),
         ({"PORTAL_TRUSTED_PROXIES": "10.0.0.0/8"}, "portal.E023"),

@@ -26,13 +26,15 @@ class RowAction:
     """A step that can be taken with each selected row.
 
     name: of the method on the admin class. label: a verb. meaning: what it does, in one sentence. run: calls the
-    operation for one row and returns what became of it, e.g. "blocked".
+    operation for one row and returns what became of it, e.g. "blocked". title: of the page that asks why, where label
+    and number of rows make none.
     """
 
     name: str
     label: str
     meaning: str
     run: Callable[[Actor, UUID, str], str]
+    title: str = ""
 
 
 class ReasonForm(forms.Form):
@@ -54,7 +56,7 @@ def run_with_reason[M: Model](
     rows: dict[Any, M] = {row.pk: row for row in model_admin.get_queryset(request).filter(pk__in=wanted)}
     form = ReasonForm(request.POST if "reason" in request.POST else None)
     if not form.is_valid():
-        return _ask(model_admin, request, action, form, rows)
+        return ask_reason(model_admin, request, action, form, rows)
     for row_id in wanted:
         _run(request, action, row_id, rows.get(row_id), form.cleaned_data["reason"])
     return None
@@ -74,14 +76,15 @@ def _run(request: HttpRequest, action: RowAction, row_id: UUID, row: Model | Non
         messages.success(request, f"{label}: {outcome}.")
 
 
-def _ask[M: Model](
+def ask_reason[M: Model](
     model_admin: PortalAdmin[M], request: HttpRequest, action: RowAction, form: ReasonForm, rows: dict[Any, M]
 ) -> TemplateResponse:
+    """The page that names the selected rows and asks why."""
     site = model_admin.admin_site
     request.current_app = site.name
     context = {
         **site.each_context(request),
-        "title": f"{action.label} {len(rows)} {model_admin.opts.verbose_name_plural}",
+        "title": action.title or f"{action.label} {len(rows)} {model_admin.opts.verbose_name_plural}",
         "action": action,
         "form": form,
         "rows": list(rows.values()),

@@ -1,4 +1,4 @@
-"""People, clients and banks in the admin. Customers' data is corrected; staff, clients and banks are looked at."""
+"""People and banks in the admin. Customers' data is corrected; staff and banks are looked at."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from portal.accounts.models import Application, ApplicationKind, Bank, User, UserKind
+from portal.accounts.models import Bank, User, UserKind
 from portal.accounts.operations.people import contact_of, correct_customer
 from portal.accounts.roles import Capability, Role
 from portal.core.actor import Actor
@@ -78,46 +78,6 @@ class UserAdmin(OperationAdmin[User]):
     @admin.display(description="User id")
     def public_id(self, row: User) -> str:
         return row.public_id
-
-
-class ApplicationAdmin(PortalAdmin[Application]):
-    """API clients. Neither secret is shown, nor its digest."""
-
-    view_capabilities = (Capability.CLIENTS_MANAGE,)
-    facts = (
-        "name",
-        "client_id",
-        "kind",
-        "bank",
-        "client_type",
-        "authorization_grant_type",
-        "dialect_names",
-        "scope_names",
-        "networks",
-        "redirect_uris",
-        "created",
-        "updated",
-        "suspended_at",
-    )
-    list_display = ("name", "kind", "client_id", "dialect_names", "created", "suspended_at")
-    list_filter = (choice_filter("kind", ApplicationKind.choices),)
-    ordering = ("name", "id")
-    search_fields = ("name", "=client_id")
-
-    def rows(self, actor: Actor) -> QuerySet[Application]:
-        return Application.objects.visible_to(actor).select_related("bank")
-
-    @admin.display(description="Dialects")
-    def dialect_names(self, row: Application) -> str:
-        return ", ".join(row.dialects) or "none"
-
-    @admin.display(description="Scopes")
-    def scope_names(self, row: Application) -> str:
-        return ", ".join(row.allowed_scopes) or "none"
-
-    @admin.display(description="May call from")
-    def networks(self, row: Application) -> str:
-        return ", ".join(row.allowed_ips) or "any address"
 
 
 class BankAdmin(PortalAdmin[Bank]):

@@ -24,8 +24,9 @@ from portal.audit.models import AuditEvent
 from portal.core.errors import Forbidden
 from portal.web.access import StaffRequest, signed_in
 from portal.web.actor import signed_in_person
+from portal.web.admin_clients import ApplicationAdmin
 from portal.web.admin_log import AuditEventAdmin
-from portal.web.admin_people import ApplicationAdmin, BankAdmin, UserAdmin
+from portal.web.admin_people import BankAdmin, UserAdmin
 from portal.web.paths import safe_path
 
 _NOT_OURS = {"logout", "password_change", "password_change_done", "autocomplete", "view_on_site"}

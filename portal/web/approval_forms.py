@@ -31,15 +31,14 @@ class _WithReason(PortalForm):
 class DecisionForm(CodeForm, _WithReason):
     """Yes or no, why, and a code of the second factor. seen: which payload the person was shown."""
 
-    field_order = ("seen", "reason", "code")
+    field_order = ("reason", "code")
 
     seen = forms.CharField(max_length=64, widget=forms.HiddenInput())
     reason = _reason_field("Whoever asked reads it. It is kept in the audit log.")
     decision = forms.ChoiceField(choices=[(APPROVE, "Approve"), (REJECT, "Reject")], widget=forms.HiddenInput())
 
-    def __init__(self, data: Data = None, *, seen: str = "") -> None:
+    def __init__(self, data: Data = None) -> None:
         super().__init__(data, backup=True)
-        self.fields["seen"].initial = seen
 
 
 class PolicyForm(_WithReason):

@@ -8,14 +8,16 @@ from django.views.decorators.http import require_http_methods
 from portal.accounts.policies import require_capability
 from portal.accounts.roles import Capability, who_can
 from portal.approvals import queries
-from portal.approvals.policy import Policy, change_policy, policy_of
 from portal.approvals.policies import require_read
-from portal.approvals.registry import all_registered
+from portal.approvals.policy import Policy, change_policy, policy_of
+from portal.approvals.registry import FourEyes, all_registered
 from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.approval_forms import PolicyForm
 from portal.web.refusals import write_refusal
 from portal.web.waiting import badges
+
+EACH_TIME, SOMETIMES, NEVER = HOW_OFTEN = ("two-people", "sometimes-two", "one-person")  # words of `marks`
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,12 +58,15 @@ def _asked(request: StaffRequest, form: PolicyForm) -> bool:
 
 
 def _operations(now: Policy) -> list[dict[str, object]]:
-    """Everything that may need a second person, with when it does."""
+    """Everything that may need a second person, with when it does; what does most often stands first."""
+    found = [(_how_often(entry, now), entry) for entry in all_registered()]
     return [
-        {
-            "label": entry.label,
-            "always": entry.always,
-            "each_time": entry.name in now.required or (bool(entry.always) and not entry.optional),
-        }
-        for entry in all_registered()
+        {"label": entry.label, "always": entry.always, "mark": mark}
+        for mark, entry in sorted(found, key=lambda pair: (HOW_OFTEN.index(pair[0]), pair[1].label))
     ]
+
+
+def _how_often(entry: FourEyes, now: Policy) -> str:
+    if entry.name in now.required or (entry.always and not entry.optional):
+        return EACH_TIME
+    return SOMETIMES if entry.always else NEVER

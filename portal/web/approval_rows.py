@@ -1,5 +1,6 @@
 """Requests for a second person as the portal's pages show them: plain values."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,6 +13,7 @@ from portal.approvals.payloads import Payload
 from portal.approvals.queries import Shown
 from portal.approvals.registry import label_of, registered
 from portal.approvals.states import RequestState
+from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden
 from portal.web.changes import spell
@@ -50,7 +52,17 @@ def row(request: ApprovalRequest, actor: Actor) -> dict[str, object]:
         "is_open": request.is_open,
         "created_at": request.created_at,
         "expires_at": request.expires_at,
+        "left": left(request),
     }
+
+
+def left(request: ApprovalRequest) -> str:
+    """How much time there is to decide: `47 h 59 min`, `5 min`; "" when there is none."""
+    minutes = math.ceil((request.expires_at - clock.now()).total_seconds() / 60)
+    if not request.is_open:
+        return ""
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def whole(shown: Shown, actor: Actor) -> dict[str, object]:
@@ -99,7 +111,7 @@ def steps(request: ApprovalRequest) -> list[dict[str, object]]:
 
 
 def _end(request: ApprovalRequest) -> dict[str, object]:
-    tones = {RequestState.DONE: ("good", "check"), RequestState.WITHDRAWN: ("off", "undo-2")}
+    tones = {RequestState.DONE: ("good", "check"), RequestState.WITHDRAWN: ("off", "undo")}
     tone, icon = tones.get(request.standing, ("bad", "circle-x"))
     if request.standing == RequestState.EXPIRED:
         tone, icon = "off", "clock"

@@ -31,9 +31,7 @@ def request_list(request: StaffRequest) -> HttpResponse:
     if state != ALL and state not in RequestState.values:
         state = RequestState.PENDING
     counts = queries.count_by_state(request.actor)
-    page = queries.request_page(
-        request.actor, state="" if state == ALL else state, cursor=request.GET.get("cursor")
-    )
+    page = queries.request_page(request.actor, state="" if state == ALL else state, cursor=request.GET.get("cursor"))
     context = {
         "state": state,
         "tabs": _tabs(counts, state),
@@ -86,9 +84,7 @@ def _decided(request: StaffRequest, found: ApprovalRequest, form: DecisionForm) 
     values = form.cleaned_data
     decision = {"actor": request.actor, "request_id": found.public_id, "reason": values["reason"]}
     try:
-        proof = verify_second_factor(
-            actor=request.actor, user=request.person, code=values["code"], signing_in=False
-        )
+        proof = verify_second_factor(actor=request.actor, user=request.person, code=values["code"], signing_in=False)
     except DomainError as error:  # the operation has written what it refused
         form.refuse(error)
         return None
@@ -121,7 +117,8 @@ def _page(request: StaffRequest, found: ApprovalRequest, form: DecisionForm | No
     context = {
         "asked": rows.whole(shown, request.actor),
         "barred": barred,
-        "form": form or DecisionForm(seen=found.payload_digest),
+        "form": form or DecisionForm(),
+        "seen": found.payload_digest,
         "can_decide": found.is_open and barred is None,
         "can_approve": shown.payload is not None,
         "can_withdraw": found.is_open and policies.is_maker(request.actor, found),

@@ -19,7 +19,7 @@ from portal.web.theme import theme_of
 class Entry(NamedTuple):
     """A page in the menu. capabilities: one of them is enough; none means everybody. demo_only: absent elsewhere.
 
-    count: what waits there for this person; at most one query.
+    waiting: how much waits there for this person; at most one query.
     """
 
     label: str
@@ -27,23 +27,24 @@ class Entry(NamedTuple):
     route: str
     capabilities: frozenset[str] = frozenset()
     demo_only: bool = False
-    count: Callable[[Actor], int] | None = None
+    waiting: Callable[[Actor], int] | None = None
 
 
 MENU: Final = (
     Entry("Dashboard", "layout-dashboard", "web:dashboard"),
     Entry("Devices", "smartphone", "devices:list", frozenset({Capability.DEVICES_READ})),
+    Entry("Cards and tokens", "credit-card", "devices:issued", frozenset({Capability.DEVICES_READ})),
     Entry("Customers", "users", "customers:list", frozenset({Capability.DEVICES_READ})),
     Entry(
         "Transfers",
         "arrow-right-left",
         "devices:transfers",
         frozenset({Capability.DEVICES_READ}),
-        count=transfers_waiting_for,
+        waiting=transfers_waiting_for,
     ),
-    Entry("Approvals", "user-check", "approvals:list", frozenset({Capability.APPROVALS_READ}), count=waiting_for),
+    Entry("Approvals", "user-check", "approvals:list", frozenset({Capability.APPROVALS_READ}), waiting=waiting_for),
     Entry("Audit", "scroll-text", "audit:list", frozenset({Capability.AUDIT_READ})),
-    Entry("Outbox", "inbox", "web:outbox", frozenset({Capability.OUTBOX_READ}), demo_only=True),
+    Entry("Outbox", "inbox", "web:outbox", frozenset({Capability.OUTBOX_READ})),
     Entry(
         "Data fixes",
         "pencil",
@@ -57,6 +58,7 @@ MENU: Final = (
 # Where a menu entry stands for more than its own page: how the names of the others begin.
 SECTIONS: Final = {
     "devices:list": ("devices:",),
+    "devices:issued": ("devices:issued",),
     "customers:list": ("customers:",),
     "devices:transfers": ("devices:transfer",),
     "approvals:list": ("approvals:",),
@@ -97,7 +99,7 @@ def _menu(request: HttpRequest, person: User) -> list[dict[str, object]]:
             "icon": entry.icon,
             "url": reverse(entry.route),
             "current": entry.route == section,
-            "count": entry.count(actor) if entry.count else 0,
+            "count": entry.waiting(actor) if entry.waiting else 0,
         }
         for entry in MENU
         if (not entry.capabilities or entry.capabilities & person.capabilities)

@@ -11,6 +11,7 @@ from devices.models import Kind
 from devices.states import HeldBy, TransferState
 from portal.accounts.roles import Capability
 from portal.audit.models import AuditEvent
+from portal.core import ids
 from portal.core.actor import Actor
 
 CHANNELS: Final = {
@@ -18,13 +19,22 @@ CHANNELS: Final = {
     "admin": "Data correction",
     "asseco": "Asseco API",
     "adiba": "Adiba API",
+    "hyphen": "Hyphen API",
     "oauth": "OAuth",
     "command": "Command",
     "task": "Background work",
 }
 
 # What has a page of its own, by the model's name.
-PAGES: Final = {"device": "devices:detail", "bulkrun": "devices:bulk-result"}
+PAGES: Final = {
+    "device": "devices:detail",
+    "bulkrun": "devices:bulk-result",
+    "importrun": "devices:issued-import",
+    "approvalrequest": "approvals:detail",
+    "message": "web:outbox-message",
+}
+# Who may see it; all others are for whoever may see devices.
+NEEDS: Final = {"message": Capability.OUTBOX_READ, "importrun": Capability.DEVICES_ISSUE}
 
 # Stored words for which people see others. A status has its own look: partials/stored.html.
 WORDS: Final = {"kind": dict(Kind.choices), "held_by": dict(HeldBy.choices), "transfer_state": dict(TransferState.choices)}
@@ -97,9 +107,10 @@ def event_row(event: AuditEvent, actor: Actor) -> dict[str, object]:
 def object_url(object_type: str, object_id: str, actor: Actor) -> str:
     """The page of an object, where there is one for this actor."""
     route = PAGES.get(object_type)
-    if route is None or not actor.can(Capability.DEVICES_READ):
+    if route is None or not actor.can(NEEDS.get(object_type, Capability.DEVICES_READ)):
         return ""
     try:
-        return reverse(route, args=[UUID(object_id)])
+        key = UUID(object_id)
     except ValueError:
         return ""
+    return reverse(route, args=[ids.spell("APR", key) if object_type == "approvalrequest" else key])

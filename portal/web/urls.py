@@ -18,6 +18,7 @@ pages = [
     path("account/backup-codes", account.backup_codes, name="backup-codes"),
     path("account/api-token", account.api_token, name="api-token"),
     path("outbox", outbox.outbox, name="outbox"),
+    path("outbox/<uuid:message_id>", outbox.outbox_message, name="outbox-message"),
     path("docs", docs.docs, name="docs"),
 ]
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""What waits for a second person, as the portal's other pages show it: a message after a form, a badge at an object."""
+"""What waits for a second person, on the portal's other pages: a message after a form, a badge at an object."""
 
 from django.contrib import messages
 from django.db import models
@@ -10,29 +10,33 @@ from django.utils.safestring import SafeString
 
 from portal.accounts.roles import Capability
 from portal.approvals import policies
+from portal.approvals.models import ApprovalRequest
 from portal.approvals.queries import open_about
 from portal.approvals.registry import label_of
 from portal.core.actor import Actor
 from portal.core.errors import ApprovalRequired
+from portal.web.approval_rows import left
 from portal.web.events import object_url
 
 
 def badges(actor: Actor, obj: models.Model) -> list[dict[str, object]]:
     """What waits at an object, for `partials/approval_badge.html` (as `waiting`). One query."""
-    return [
-        {
-            "label": label_of(request.operation),
-            "url": reverse("approvals:detail", args=[request.public_id]),
-            "maker": request.maker_label,
-            "mine": policies.is_maker(actor, request),
-            "expires_at": request.expires_at,
-        }
-        for request in open_about(actor, obj)
-    ]
+    return [badge(actor, request) for request in open_about(actor, obj)]
+
+
+def badge(actor: Actor, request: ApprovalRequest) -> dict[str, object]:
+    """One of them."""
+    return {
+        "label": label_of(request.operation),
+        "url": reverse("approvals:detail", args=[request.public_id]),
+        "maker": request.maker_label,
+        "mine": policies.is_maker(actor, request),
+        "left": left(request),
+    }
 
 
 def asked(request: HttpRequest, actor: Actor, error: ApprovalRequired, about: models.Model | None) -> HttpResponse:
-    """The answer to a form whose work waits now: back to the object it is about, or to the request, with a message."""
+    """The answer to a form whose work waits now: a message, and back to its object or else to the request."""
     messages.success(request, message(actor, error), fail_silently=True)
     page = object_url(str(about._meta.model_name), str(about.pk), actor) if about else ""
     return redirect(page or _url(actor, error) or "web:dashboard")

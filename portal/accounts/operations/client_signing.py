@@ -44,7 +44,7 @@ def renew_sign_secret(*, actor: Actor, client_id: str, reason: str) -> Renewed:
 
     reason: 1 to 500 characters. Raises Forbidden, InvalidInput, NotFound, InvalidState (`client-not-spid`).
     """
-    application = _locked(actor, client_id, reason)
+    application = locked_client(actor, client_id, reason)
     if SIGNING_DIALECT not in application.dialects:
         raise InvalidState(
             "Answers are only signed in SPiD, which is not open to this client.", code="client-not-spid"
@@ -61,7 +61,7 @@ def drop_sign_secret(*, actor: Actor, client_id: str, reason: str) -> Applicatio
 
     reason: 1 to 500 characters. Raises Forbidden, InvalidInput, NotFound.
     """
-    application = _locked(actor, client_id, reason)
+    application = locked_client(actor, client_id, reason)
     if not application.sign_secret_sealed:
         return application
     application.sign_secret_sealed = ""
@@ -69,7 +69,8 @@ def drop_sign_secret(*, actor: Actor, client_id: str, reason: str) -> Applicatio
     return application
 
 
-def _locked(actor: Actor, client_id: str, reason: str) -> Application:
+def locked_client(actor: Actor, client_id: str, reason: str) -> Application:
+    """The client that is changed, held until the transaction ends. Raises Forbidden, InvalidInput, NotFound."""
     policies.require_capability(actor, Capability.CLIENTS_MANAGE)
     policies.require_reason(reason)
     application = Application.objects.visible_to(actor).select_for_update().filter(client_id=client_id).first()

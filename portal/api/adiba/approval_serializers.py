@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -44,7 +43,7 @@ class Approval(Output):
     def get_device_id(self, request: ApprovalRequest) -> str | None:
         return ids.spell("DEV", UUID(request.object_id)) if request.object_type == "device" else None
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": {}})
     def get_result(self, request: ApprovalRequest) -> Mapping[str, Any] | None:
         return request.result or None
 

@@ -12,6 +12,8 @@ class ApprovalView(DialectView):
     dialect = DIALECT
     required_scopes = frozenset({"devices:admin", "staff"})
 
-    @serves(Call(summary="Ask what became of a call that waited for a second person", answer=Approval, refusals=(404,)))
+    @serves(
+        Call(summary="Ask what became of a call that waited for a second person", answer=Approval, refusals=(404,))
+    )
     def get(self, approval_id: str) -> HttpResponse:
         return self.answer(Approval(queries.get_request(self.actor, approval_id)))

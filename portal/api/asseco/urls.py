@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from portal.api.asseco import approval_views, issued_views, views
+from portal.api.asseco import approval_views, issued_views, loss_views, views
 
 app_name = "asseco"
 urlpatterns = [
@@ -27,5 +27,7 @@ urlpatterns = [
     ),
     path("classifications", issued_views.ClassificationsView.as_view(), name="classifications"),
     path("classifications/<str:schema_id>", issued_views.ClassificationView.as_view(), name="classification"),
+    path("owned-devices/<str:device_id>/report-lost", loss_views.OwnedLossView.as_view(), name="owned-loss"),
+    path("issued-devices/<str:device_id>/report-lost", loss_views.IssuedLossView.as_view(), name="issued-loss"),
     re_path(r"[\s\S]*", views.UnknownAssecoView.as_view(), name="unknown"),
 ]

@@ -18,15 +18,16 @@ PLATFORMS: Final = {
 }
 
 
+@extend_schema_field({"type": "string"})
 class Extra(Text):
-    """What SDKs send along with every call. Not looked at."""
+    """What may be left out or be empty."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, allow_blank=True, **kwargs)
 
 
 class Along(Input):
-    """Without a sentence of its own in the schema."""
+    """What comes with every call. The last four are what SDKs send too; nobody looks at them."""
 
     oauth_token = Extra(help_text="The access token, where it is not in the header")
     context_client_id = Extra(max_length=100, help_text="In the name of which client; the token's own, if not given")
@@ -37,10 +38,12 @@ class Along(Input):
 
 
 class Login(Along):
+    """A sign-in."""
+
     device_id = Text(trim_whitespace=False, max_length=MAX_LENGTHS["external_id"])
     platform = Word(list(PLATFORMS))
     application_name = Text(trim_whitespace=False, max_length=LONGEST_NAME)
-    application_version = Text(required=False, allow_blank=True, max_length=LONGEST_VERSION)
+    application_version = Extra(max_length=LONGEST_VERSION)
 
 
 @extend_schema_field(

@@ -23,8 +23,13 @@ each_dialect = pytest.mark.parametrize("name", NAMES)
 OPERATIONS = {
     "hyphen": {("get", "/device/v1/devices"), ("put", "/device/v1/devices/{public_key}")},
     "spid": {("post", "/api/2/devices"), ("post", "/api/2/devices.json")},
-    "adiba": {("get", "/v1/device/status"), ("post", "/v1/device/status")},
+    "adiba": {
+        ("get", "/v1/device/status"),
+        ("post", "/v1/device/status"),
+        ("get", "/v1/device/approvals/{approval_id}"),
+    },
     "asseco": {
+        ("get", "/v1/device/approval-requests/{approval_id}"),
         ("get", "/v1/device/owned-devices"),
         ("post", "/v1/device/owned-devices"),
         ("get", "/v1/device/owned-devices/{device_id}"),
@@ -40,6 +45,8 @@ OPERATIONS = {
         ("put", "/v1/device/issued-devices/{device_id}/nickname"),
         ("get", "/v1/device/classifications"),
         ("get", "/v1/device/classifications/{schema_id}"),
+        ("post", "/v1/device/owned-devices/{device_id}/report-lost"),
+        ("post", "/v1/device/issued-devices/{device_id}/report-lost"),
     },
 }
 
@@ -109,6 +116,21 @@ def test_names_are_the_wires(name: str) -> None:
     for schema in schemas.values():
         assert set(schema.get("required", [])) <= set(schema.get("properties", {}))
         Draft202012Validator.check_schema(schema)
+
+
+def test_calls_that_may_wait_for_a_second_person_say_so() -> None:
+    for name, waits in {
+        "adiba": {("post", ADIBA)},
+        "asseco": {
+            ("post", f"{ASSECO}/{{device_id}}/unblock"),
+            ("post", f"{ASSECO}/{{device_id}}/unregister"),
+            ("post", "/v1/device/devices/{device_id}/unregister"),
+        },
+    }.items():
+        found = {key: operation["responses"].get("202") for key, operation in operations(name).items()}
+        for key in waits:
+            assert found[key]["content"]["application/json"]["schema"]["$ref"].endswith("/WaitingBody")
+            assert "Location" in found[key]["headers"]
 
 
 def test_an_input_knows_no_other_fields_and_says_what_it_needs() -> None:

@@ -1,4 +1,4 @@
-"""What these tests say often. Ada owns the phone, Bea (an operator) asks, Avi (an approver) decides, Cem is a stranger."""
+"""Ada owns the phone, Bea (an operator) asks, Avi (an approver) decides, Cem is a stranger."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 from devices.models import Device
 from devices.operations.activation import activate_device
 from devices.states import DeviceStatus
-from devices.tests.factories import make_bank, make_customer, make_device, make_staff
+from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_staff
+from portal.accounts.actors import client_actor
 from portal.accounts.models import Bank, User
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import proof_of, signed_in
 from portal.approvals.models import ApprovalRequest
-from portal.approvals.operations import approve_request, read_id, reject_request
+from portal.approvals.operations import approve_request, reject_request, withdraw_request
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Channel
 from portal.core.errors import ApprovalRequired
@@ -43,6 +44,11 @@ def make_people() -> People:
     )
 
 
+def server_of(bank: Bank) -> Actor:
+    """A server of the bank's own, with a client's row behind it."""
+    return client_actor(make_application(bank, "bank"), channel=Channel.ADIBA)
+
+
 def ask(actor: Actor, device: Device, reason: str = WHY, operation: Any = activate_device) -> ApprovalRequest:
     """Call an operation that waits for a second person; returns the stored request."""
     try:
@@ -53,7 +59,7 @@ def ask(actor: Actor, device: Device, reason: str = WHY, operation: Any = activa
 
 
 def stored(public_id: str) -> ApprovalRequest:
-    return ApprovalRequest.objects.get(pk=read_id(public_id))
+    return next(request for request in ApprovalRequest.objects.all() if request.public_id == public_id)
 
 
 def asked(people: People) -> ApprovalRequest:
@@ -85,6 +91,10 @@ def reject(checker: User, request: ApprovalRequest, **values: Any) -> ApprovalRe
 
 def through(actor: Actor, channel: Channel) -> Actor:
     return replace(actor, channel=channel)
+
+
+def withdraw(person: User, request: ApprovalRequest) -> ApprovalRequest:
+    return withdraw_request(actor=signed_in(person), request_id=request.public_id)
 
 
 def rows() -> list[dict[str, Any]]:

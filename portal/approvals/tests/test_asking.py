@@ -19,9 +19,8 @@ from devices.tests.factories import bank_actor, customer_actor, make_bank, make_
 from portal import vault
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import signed_in
-from portal.approvals import gate, payloads
+from portal.approvals import payloads
 from portal.approvals.models import ApprovalPolicy, ApprovalRequest
-from portal.approvals.registry import _OPERATIONS, FourEyes
 from portal.approvals.states import RequestState
 from portal.approvals.tests.asking import WHY, People, ask, asked, reject, rows, stored, told
 from portal.audit.models import AuditEvent
@@ -195,25 +194,6 @@ def test_the_policy_asks_neither_owners_nor_other_banks_nor_for_what_is_so_alrea
 
 
 def test_the_policy_never_slows_a_block(careful: People) -> None:
-    assert block_device(actor=signed_in(careful.bea), device_id=str(make_device(careful.ada).pk), reason="Lost").changed
-
-
-# Several requests at one object, as bulk steps at a bank.
-
-
-def test_requests_of_a_several_kind_wait_beside_each_other(people: People) -> None:
-    @gate.four_eyes(FourEyes(name="test.several", label="Test", several=True))
-    @transaction.atomic
-    def many(*, actor: Actor, ids: list[str]) -> None:
-        raise SecondPersonNeeded(about=people.bank)
-
-    try:
-        found = []
-        for ids in (["a"], ["b"], ["a"]):
-            with pytest.raises(ApprovalRequired) as waits:
-                many(actor=signed_in(people.bea), ids=ids)
-            found.append(waits.value.request_id)
-    finally:
-        del _OPERATIONS["test.several"]
-    assert found[0] == found[2] != found[1]
-    assert ApprovalRequest.objects.open().count() == 2
+    assert block_device(
+        actor=signed_in(careful.bea), device_id=str(make_device(careful.ada).pk), reason="Lost"
+    ).changed

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -11,15 +12,27 @@ from devices.models import Device
 from devices.operations.activation import activate_device, unregister_device
 from devices.states import DeviceStatus
 from devices.tests.factories import bank_actor, customer_actor, make_application, make_bank, make_staff, make_token
-from portal.accounts.actors import client_actor
+from portal.accounts.actors import actor_from_token, client_actor
 from portal.accounts.models import AccessToken, User
-from portal.accounts.roles import Role
+from portal.accounts.roles import Role, capabilities_of
 from portal.accounts.tests.people import proof_of, signed_in, suspend
-from portal.approvals import operations
 from portal.approvals.models import ApprovalRequest
 from portal.approvals.registry import _OPERATIONS, registered
 from portal.approvals.states import RequestState
-from portal.approvals.tests.asking import NO, WHY, YES, People, approve, ask, asked, reject, rows, told
+from portal.approvals.tests.asking import (
+    NO,
+    WHY,
+    YES,
+    People,
+    approve,
+    ask,
+    asked,
+    reject,
+    rows,
+    server_of,
+    told,
+    withdraw,
+)
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Channel
 from portal.core.errors import (
@@ -79,7 +92,7 @@ def test_a_no_changes_nothing(people: People) -> None:
 
 
 def test_the_banks_server_asks_and_staff_decide(people: People) -> None:
-    server = client_actor(make_application(people.bank, "bank"), channel=Channel.ADIBA)
+    server = server_of(people.bank)
     request = approve(people.avi, ask(server, people.phone, operation=unregister_device))
     assert (request.state, status_of(people.phone)) == (RequestState.DONE, DeviceStatus.RETIRED)
     retired = AuditEvent.objects.get(event="device.unregistered")
@@ -100,7 +113,7 @@ def refused(people: People, kind: type[DomainError], code: str, work: Callable[[
 
 
 def both(person: User, request: ApprovalRequest, **values: object) -> list[Callable[[], object]]:
-    return [lambda: approve(person, request, **values), lambda: reject(person, request, **values)]
+    return [partial(approve, person, request, **values), partial(reject, person, request, **values)]
 
 
 def test_who_asked_cannot_decide_even_with_the_right(people: People) -> None:
@@ -113,10 +126,10 @@ def test_who_asked_cannot_decide_even_with_the_right(people: People) -> None:
 
 @pytest.mark.parametrize("door", [Channel.ADIBA, Channel.ASSECO])
 def test_who_asked_by_an_api_token_cannot_decide_in_the_browser(people: People, door: Channel) -> None:
-    raw = make_token(user=people.bea)
-    token = AccessToken.objects.get(user=people.bea)
-    assert raw
-    request = ask(replace(signed_in(people.bea), channel=door, scopes=frozenset({"staff"}), token_id=token.pk), people.phone)
+    make_token(user=people.bea)
+    by_token = actor_from_token(AccessToken.objects.get(user=people.bea), channel=door)
+    request = ask(by_token, people.phone)
+    assert (request.channel, request.maker_user) == (door, people.bea)
     User.objects.filter(pk=people.bea.pk).update(role=Role.APPROVER)
     people.bea.refresh_from_db()
     for work in both(people.bea, request):
@@ -135,7 +148,9 @@ def test_a_superuser_is_nobody_special(people: People) -> None:
 @pytest.mark.parametrize(
     "role", [Role.SUPPORT, Role.OPERATOR, Role.SECURITY_OFFICER, Role.AUDITOR, Role.ADMINISTRATOR]
 )
-def test_without_the_right_the_answer_is_the_same_whether_or_not_there_is_a_request(people: People, role: str) -> None:
+def test_without_the_right_the_answer_is_the_same_whether_or_not_there_is_a_request(
+    people: People, role: str
+) -> None:
     request = asked(people)
     person = make_staff(people.bank, role, "Dan")
     unknown = "APR_00000000000000000000000000"
@@ -180,7 +195,14 @@ def test_a_decision_says_why(people: People, reason: str) -> None:
 def test_what_the_approver_did_not_see_does_not_run(people: People) -> None:
     request = asked(people)
     for seen in ("", request.payload_digest[:-1], "0" * 64, "ä"):
-        refused(people, Conflict, "payload-changed", lambda seen=seen: approve(people.avi, request, seen=seen))
+        refused(people, Conflict, "payload-changed", partial(approve, people.avi, request, seen=seen))
+
+
+def test_no_role_both_takes_such_steps_and_decides_on_them() -> None:
+    makers = {"devices.activate", "devices.block", "devices.issue", "pins.reset", "approvals.policy"}
+    for role in Role:
+        rights = capabilities_of(role)
+        assert not ("approvals.decide" in rights and rights & makers), role
 
 
 # Once.
@@ -201,12 +223,7 @@ def test_after_its_time_nobody_decides(people: People) -> None:
     with time_machine.travel(request.expires_at):
         for work in both(people.avi, request):
             refused(people, Expired, "request-expired", work)
-        refused(
-            people,
-            Expired,
-            "request-expired",
-            lambda: operations.withdraw_request(actor=signed_in(people.bea), request_id=request.public_id),
-        )
+        refused(people, Expired, "request-expired", partial(withdraw, people.bea, request))
 
 
 def test_a_moment_before_its_end_somebody_decides(people: People) -> None:
@@ -221,7 +238,7 @@ def test_a_moment_before_its_end_somebody_decides(people: People) -> None:
 def test_who_asked_takes_it_back_and_a_repeat_is_quiet(people: People) -> None:
     request = asked(people)
     for _ in range(2):
-        closed = operations.withdraw_request(actor=signed_in(people.bea), request_id=request.public_id)
+        closed = withdraw(people.bea, request)
         assert (closed.state, closed.decided_by) == (RequestState.WITHDRAWN, None)
     assert [event for event, _ in told(people.phone)] == ["approval.requested", "approval.withdrawn"]
     for work in both(people.avi, request):
@@ -232,29 +249,14 @@ def test_nobody_else_takes_it_back(people: People) -> None:
     request = asked(people)
     dan = make_staff(people.bank, Role.OPERATOR, "Dan")
     for person in (people.avi, dan):
-        refused(
-            people,
-            Forbidden,
-            "not-the-maker",
-            lambda person=person: operations.withdraw_request(actor=signed_in(person), request_id=request.public_id),
-        )
+        refused(people, Forbidden, "not-the-maker", partial(withdraw, person, request))
     cem = make_staff(make_bank(), Role.OPERATOR, "Cem")
-    refused(
-        people,
-        NotFound,
-        "not-found",
-        lambda: operations.withdraw_request(actor=signed_in(cem), request_id=request.public_id),
-    )
+    refused(people, NotFound, "not-found", partial(withdraw, cem, request))
 
 
 def test_what_was_decided_cannot_be_taken_back(people: People) -> None:
     request = reject(people.avi, asked(people))
-    refused(
-        people,
-        Conflict,
-        "already-decided",
-        lambda: operations.withdraw_request(actor=signed_in(people.bea), request_id=request.public_id),
-    )
+    refused(people, Conflict, "already-decided", partial(withdraw, people.bea, request))
 
 
 # The maker, as they are when it runs.

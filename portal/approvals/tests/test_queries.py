@@ -10,19 +10,17 @@ from devices.states import DeviceStatus
 from devices.tests.factories import (
     bank_actor,
     customer_actor,
-    make_application,
     make_bank,
     make_customer,
     make_device,
     make_staff,
 )
-from portal.accounts.actors import client_actor
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import signed_in
 from portal.api.tests.doors import at_most
 from portal.approvals import queries
 from portal.approvals.states import RequestState
-from portal.approvals.tests.asking import People, approve, ask, asked, reject
+from portal.approvals.tests.asking import People, approve, ask, asked, reject, server_of
 from portal.core.actor import Actor, Channel
 from portal.core.errors import Forbidden, NotFound
 
@@ -56,8 +54,7 @@ def test_pages_lead_on_and_back_at_one_query(people: People) -> None:
 
 
 def test_a_banks_server_sees_what_it_asked_for_itself(people: People) -> None:
-    server = client_actor(make_application(people.bank, "bank"), channel=Channel.ADIBA)
-    twin = client_actor(make_application(people.bank, "bank"), channel=Channel.ADIBA)
+    server, twin = server_of(people.bank), server_of(people.bank)
     own = ask(server, people.phone, operation=unregister_device)
     asked(people)
     assert list(queries.requests_visible_to(server)) == [own]
@@ -135,7 +132,7 @@ def test_an_objects_badge(people: People) -> None:
 
 
 def test_the_preview_counts_what_would_end_now(people: People) -> None:
-    request = ask(bank_actor(people.bank), people.phone, operation=unregister_device)
+    request = ask(server_of(people.bank), people.phone, operation=unregister_device)
     shown = queries.shown(signed_in(people.avi), request)
     assert shown.preview == [(0, "open sessions are ended"), (None, "Its identifier may be registered anew.")]
     assert shown.payload is not None

@@ -12,9 +12,8 @@ from portal.accounts.roles import Role
 from portal.accounts.tests.people import signed_in
 from portal.approvals.lapse import expire_requests
 from portal.approvals.models import ApprovalRequest
-from portal.approvals.operations import withdraw_request
 from portal.approvals.states import RequestState
-from portal.approvals.tests.asking import WHY, People, approve, ask, asked, make_people, reject
+from portal.approvals.tests.asking import WHY, People, approve, ask, asked, make_people, reject, withdraw
 from portal.audit.models import AuditEvent
 from portal.core.errors import Conflict, Expired
 from portal.tests.threads import race
@@ -70,7 +69,7 @@ def test_yes_while_it_is_withdrawn_and_while_the_sweep_comes(people: People) -> 
     request = asked(people)
     deeds: list[Callable[[], object]] = [
         lambda: approve(people.avi, request),
-        lambda: withdraw_request(actor=signed_in(people.bea), request_id=request.public_id),
+        lambda: withdraw(people.bea, request),
         expire_requests,
         expire_requests,
     ]

@@ -14,10 +14,10 @@ from devices.tests.factories import make_bank, make_device, make_staff
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import signed_in
-from portal.approvals import operations, queries
+from portal.approvals import queries
 from portal.approvals.models import ApprovalRequest
 from portal.approvals.states import RequestState
-from portal.approvals.tests.asking import People, approve, ask, asked, reject, stored
+from portal.approvals.tests.asking import People, approve, ask, asked, reject, stored, withdraw
 from portal.audit.models import AuditEvent
 from portal.core.errors import Conflict
 
@@ -120,13 +120,10 @@ def test_another_bank_opens_nothing(people: People) -> None:
     not_carried_out(people, stored(request.public_id), cem)
 
 
-@pytest.mark.parametrize("end", [approve, reject, "withdraw"])
-def test_what_has_ended_does_not_open_again(people: People, end: Any) -> None:
+@pytest.mark.parametrize("end", [approve, reject, withdraw])
+def test_what_has_ended_does_not_open_again(people: People, end: Callable[..., ApprovalRequest]) -> None:
     request = asked(people)
-    if end == "withdraw":
-        operations.withdraw_request(actor=signed_in(people.bea), request_id=request.public_id)
-    else:
-        end(people.avi, request)
+    end(people.bea if end is withdraw else people.avi, request)
     Device.objects.filter(pk=people.phone.pk).update(status="BLOCKED", held_by="bank")
     in_sql(request, state="PENDING", closed_at=None, decided_by=None)
     again = stored(request.public_id)
@@ -156,7 +153,9 @@ def test_a_state_written_by_hand_runs_nothing(people: People, state: str) -> Non
 
 def test_results_written_before_the_decision_are_written_over(people: People) -> None:
     request = asked(people)
-    in_sql(request, result={"status": "forged"}, error_code="forged", error_message="forged", decision_reason="forged")
+    in_sql(
+        request, result={"status": "forged"}, error_code="forged", error_message="forged", decision_reason="forged"
+    )
     closed = approve(people.avi, stored(request.public_id))
     assert (closed.state, closed.error_code, closed.error_message) == (RequestState.DONE, "", "")
     assert closed.result["status"] == "ACTIVE"
@@ -165,8 +164,6 @@ def test_results_written_before_the_decision_are_written_over(people: People) ->
 
 def test_a_seal_of_another_request_does_not_fit(people: People) -> None:
     request = asked(people)
-    other = ask(
-        signed_in(people.bea), make_device(people.ada, DeviceStatus.BLOCKED)
-    )
+    other = ask(signed_in(people.bea), make_device(people.ada, DeviceStatus.BLOCKED))
     in_sql(request, payload_sealed=other.payload_sealed)
     not_carried_out(people, stored(request.public_id))

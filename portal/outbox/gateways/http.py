@@ -6,11 +6,11 @@ certificates come from the settings.
 
 import json
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from typing import Final
 
 import certifi
@@ -25,6 +25,9 @@ LARGEST: Final = 64 * 1024  # bytes of an answer that are read
 # RFC 9110 15.5.1: our own credentials, which somebody mends; 15.5.9 and RFC 6585 4: later. RFC 8470 5.2: again.
 RETRIED: Final = frozenset({401, 408, 425, 429})
 LONGEST_AFTER: Final = 24 * 3600  # seconds; what a receiver asks for beyond that is no answer
+
+_clients: dict[tuple[bool, str, str], httpx.Client] = {}
+_guard = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,20 @@ def _read(response: httpx.Response, until: float) -> bytes:
     return bytes(read[:LARGEST])
 
 
-@cache
 def _client(http2: bool, proxy: str, ca_file: str) -> httpx.Client:
+    key = (http2, proxy, ca_file)
+    with _guard:
+        if key not in _clients:
+            _clients[key] = _new_client(*key)
+        return _clients[key]
+
+
+def _new_client(http2: bool, proxy: str, ca_file: str) -> httpx.Client:
     """HTTP/2 alone or HTTP/1.1 alone: a service that wants one is not asked in the other."""
-    trusted = ssl.create_default_context(cafile=ca_file or certifi.where())
     return httpx.Client(
         http1=not http2,
         http2=http2,
-        verify=trusted,
+        verify=_trusted(ca_file),
         proxy=proxy or None,
         timeout=TIMEOUT,
         trust_env=False,
@@ -102,17 +111,25 @@ def _client(http2: bool, proxy: str, ca_file: str) -> httpx.Client:
     )
 
 
+def _trusted(ca_file: str) -> ssl.SSLContext:
+    """Whom outgoing calls trust: the authorities of `ca_file`, else those of Mozilla's list."""
+    return ssl.create_default_context(cafile=ca_file or certifi.where())
+
+
+def close_clients() -> None:
+    """Close every connection; the next call opens new ones."""
+    with _guard:
+        for client in _clients.values():
+            client.close()
+        _clients.clear()
+
+
 def problem() -> str:
     """What is wrong with the settings, for the start-up check; "" when nothing is."""
     if settings.OUTGOING_PROXY and not settings.OUTGOING_PROXY.startswith(("http://", "https://")):
         return "PORTAL_OUTGOING_PROXY is not an http address."
     try:
-        ssl.create_default_context(cafile=settings.CA_FILE or certifi.where())
-    except (OSError, ssl.SSLError):
+        _trusted(settings.CA_FILE)
+    except OSError:
         return "PORTAL_CA_FILE is not a readable file of certificates."
     return ""
-
-
-def forget_clients() -> None:
-    """Begin anew, with new connections. The old ones close when nobody uses them any more."""
-    _client.cache_clear()

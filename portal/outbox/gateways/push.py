@@ -1,5 +1,6 @@
 """Push messages: the recipient says which service knows it."""
 
+import threading
 from functools import cache
 from typing import Final, Protocol
 
@@ -10,6 +11,7 @@ from portal.outbox.gateways.base import GatewayError, Outgoing
 
 FIREBASE, APPLE = "gcm", "apns"  # as devices name their services
 SEPARATOR: Final = ":"
+_guard = threading.Lock()
 
 
 class Service(Protocol):
@@ -38,7 +40,8 @@ def platforms() -> frozenset[str]:
 def _service(name: str) -> Service | None:
     if name not in platforms():
         return None
-    return _firebase(settings.FCM_CREDENTIALS) if name == FIREBASE else _apple(apns.team_key())
+    with _guard:  # one service of a kind a process, and so one token
+        return _firebase(settings.FCM_CREDENTIALS) if name == FIREBASE else _apple(apns.team_key())
 
 
 @cache

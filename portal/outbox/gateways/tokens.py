@@ -8,7 +8,7 @@ from jwcrypto import jwk, jwt
 
 
 class KeptToken:
-    """Holds one token. `make` returns it and for how many seconds it is good; it runs once, whoever asks meanwhile."""
+    """Holds one token. `make` returns it, and for how many seconds it is good; whoever asks meanwhile waits."""
 
     def __init__(self, make: Callable[[], tuple[str, float]]) -> None:
         self._make = make

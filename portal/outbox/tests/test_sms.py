@@ -29,11 +29,7 @@ MESSAGE = Outgoing(
 )
 
 
-@pytest.fixture(autouse=True)
-def _new_connections() -> Iterator[None]:
-    http.forget_clients()
-    yield
-    http.forget_clients()
+pytestmark = pytest.mark.usefixtures("new_connections")
 
 
 @pytest.fixture
@@ -138,7 +134,7 @@ def test_a_provider_that_does_not_answer_is_tried_again(provider: Service, monke
 def test_an_answer_that_never_ends_is_given_up(provider: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "PATIENCE", 0.0)
     provider.answers = [Answer(200, b"x" * 100)]
-    assert (refused().reason, refused is None) == ("SMS gateway unavailable: ReadTimeout", False)
+    assert refused().reason == "SMS gateway unavailable: ReadTimeout"
 
 
 def test_a_long_answer_is_cut(provider: Service) -> None:
@@ -147,7 +143,7 @@ def test_a_long_answer_is_cut(provider: Service) -> None:
 
 
 def test_an_address_that_is_none_fails_for_good(settings: LazySettings) -> None:
-    settings.SMS_URL = "https://[nowhere"
+    settings.SMS_URL = "https://sms.example:port/"
     error = refused()
     assert (error.reason, error.retry) == ("SMS gateway has an address that is none", False)
 
@@ -171,7 +167,8 @@ def test_the_proxy_of_the_settings_is_used_and_the_environments_is_not(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with http_service() as proxy:
-        settings.SMS_URL, settings.OUTGOING_PROXY = "http://sms.example/messages", proxy.url
+        set_up(settings, Service(url="http://sms.example"))
+        settings.OUTGOING_PROXY = proxy.url
         SmsGateway().send(MESSAGE)
         assert [asked.path for asked in proxy.asked] == ["http://sms.example/messages"]
 

@@ -1,9 +1,8 @@
-"""The audit browser and the outbox."""
+"""The audit browser."""
 
 import pytest
 from django.db import connection
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from devices.models import Device
 from devices.operations.activation import activate_device, block_device, deactivate_device
@@ -132,20 +131,3 @@ def test_reading_the_log_needs_the_right_and_leaves_one_event(bea: User, device:
         assert answer.status_code == 403
         assert "Stolen" not in answer.content.decode()
         assert refusals() == [("request.refused", "capability-missing", str(bea.pk), "")] * number
-
-
-# The outbox
-
-
-def test_the_outbox_is_the_demos(bank: Bank, settings: Settings) -> None:
-    sam = signed_in_client(make_staff(bank, Role.SUPPORT))
-    assert sam.get("/outbox").status_code == 200
-    settings.DEMO = False
-    assert sam.get("/outbox").status_code == 404
-    assert "/outbox" not in sam.get("/account").content.decode()
-
-
-def test_the_outbox_needs_its_right(bank: Bank) -> None:
-    avi = make_staff(bank, Role.APPROVER)
-    assert signed_in_client(avi).get("/outbox").status_code == 403
-    assert [(event, actor) for event, _, actor, _ in refusals()] == [("request.refused", str(avi.pk))]

@@ -25,6 +25,7 @@ from devices.tests.factories import (
 from portal.accounts.models import AccessToken, User
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import code_at, enrol
+from portal.approvals.tests.asking import ask
 from portal.audit.models import AuditEvent
 from portal.audit.sealing import seal_now
 from portal.web.tests.helpers import signed_in_client
@@ -251,6 +252,8 @@ def violations(page: Page) -> list[str]:
         ),
         (Role.OPERATOR, ["{device}/deactivate", "{device}/block", "/account", "/docs"]),
         (Role.AUDITOR, ["/audit", "/audit?event=nonsense", "{event}", "/outbox"]),
+        (Role.APPROVER, ["/approvals", "/approvals?state=DONE", "{waiting}", "/approvals/policy"]),
+        (Role.SECURITY_OFFICER, ["{waiting}", "/approvals/policy"]),
         (Role.ADMINISTRATOR, ["/", "/devices"]),
     ],
 )
@@ -259,11 +262,13 @@ def test_every_page_is_accessible_and_fits_a_phone(
 ) -> None:
     blocked = make_device(device.owner, nickname="W" * 64, model="M" * 64)
     block_device(actor=staff_actor(bea), device_id=str(blocked.pk), reason="R" * 500)
+    waiting = ask(staff_actor(bea), blocked, "R" * 500)
     seal_now()
     names = {
+        "waiting": f"/approvals/{waiting.public_id}",
         "device": f"/devices/{device.pk}",
         "blocked": f"/devices/{blocked.pk}",
-        "event": f"/audit/{AuditEvent.objects.get().pk}",
+        "event": f"/audit/{AuditEvent.objects.get(event='device.blocked').pk}",
     }
     if role:
         visit.sign_in_as(make_staff(bea.bank, role))

@@ -191,7 +191,6 @@ def test_the_same_again_is_quiet(server: Caller, phone: Device) -> None:
 @pytest.mark.parametrize(
     ("status", "action", "code"),
     [
-        (DeviceStatus.BLOCKED, "ACTIVATE", "needs-second-person"),
         (DeviceStatus.BLOCKED, "DEACTIVATE", "device-status-not-valid"),
         (DeviceStatus.RETIRED, "ACTIVATE", "device-status-not-valid"),
         (DeviceStatus.RETIRED, "DEACTIVATE", "device-status-not-valid"),

@@ -172,11 +172,10 @@ def test_what_the_bank_holds_its_owner_does_not_undo(
 
 def test_the_bank_unblocking_what_it_blocked_needs_a_second_person(server: Caller, ada: User) -> None:
     held = make_device(ada, DeviceStatus.BLOCKED)
-    with refused_once("needs-second-person", who="core banking"):
-        response = server.post(f"{ASSECO}/{held.pk}/unblock")
-    assert response.status_code == 440
-    assert response.json()["problem"] == "device-status-not-valid"
-    assert response.json()["details"] == "needs-second-person"
+    response = server.post(f"{ASSECO}/{held.pk}/unblock")
+    assert (response.status_code, response.json()["status"]) == (202, "pending-approval")
+    held.refresh_from_db()
+    assert held.status == DeviceStatus.BLOCKED
 
 
 def test_an_unregistered_device_takes_no_changes_and_its_id_is_free(caller: Caller, phone: Device) -> None:

@@ -60,7 +60,7 @@ def test_a_whole_card_and_a_whole_token(caller: Caller, ada: User) -> None:
         "cardholder-name": "ADA",
         "delivery-date": today.isoformat(),
         "activation-date": today.isoformat(),
-        "expiration-date": card.issued.expires_on.isoformat(),
+        "expiration-date": (today + timedelta(days=900)).isoformat(),
         "card-kind": "debit-card",
         "card-brand": "Visa",
     }

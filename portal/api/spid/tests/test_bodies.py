@@ -31,10 +31,16 @@ def token(ada: User) -> str:
 
 
 def test_what_sdks_send_along_is_ignored(token: str) -> None:
-    extras = {"method": "POST", "client_id": "x", "client_secret": "y", "redirect_uri": "https://app.example/"}
+    extras: dict[str, Any] = {
+        "method": "POST",
+        "client_id": "x",
+        "client_secret": "y",
+        "redirect_uri": "https://app.example/",
+    }
     assert send(token, **extras).status_code == 201
     assert send(query={"oauth_token": token, **extras}).status_code == 201
-    assert send(token, **dict.fromkeys(extras, "")).status_code == 201
+    empty: dict[str, Any] = dict.fromkeys(extras, "")
+    assert send(token, **empty).status_code == 201
 
 
 def test_fields_are_not_read_in_the_query(token: str) -> None:

@@ -76,7 +76,7 @@ def token_error(response: Any, status: int, error: str, description: str) -> Non
         ({"device_id": "1"}, "device_id: There is no such field."),
     ],
 )
-def test_invalid_payload_data_names_its_fields(form: dict[str, str], told: str, token: str) -> None:
+def test_invalid_payload_data_names_its_fields(form: dict[str, Any], told: str, token: str) -> None:
     with turned_away("invalid-input", who="Ada"):
         response = send(token, **form)
     api_error(response, 400, f"Invalid payload data: {told}")
@@ -258,7 +258,7 @@ def test_over_the_limit_is_420_with_the_live_state(token: str, ada: User, monkey
 
 @override_settings(SPID_CALLS_PER_HOUR=5)
 def test_refusals_count_and_tell_the_state_once_the_token_has_come_in(token: str, ada: User) -> None:
-    def state(response: Any) -> int | None:
+    def state(response: Any) -> Any:
         told = response.json()["request"]
         return told and told["remaining"]
 
@@ -286,19 +286,21 @@ def test_what_a_dead_token_names_makes_no_difference(token: str, ada: User) -> N
     assert len(answers) == 1
 
 
-def test_address_before_dialect_before_kind_before_scope_before_form(ada: User) -> None:
+def test_address_before_kind_before_dialect_before_scope_before_form(ada: User) -> None:
     bank = make_application(ada.bank, kind="bank", dialects=[], allowed_ips=["192.0.2.1"], name="server")
     raw = make_token(application=bank)
     told = [send(raw, platform="x").json()["error"]["description"]]
-    for change in ({"allowed_ips": []}, {"dialects": ["spid"]}):
-        Application.objects.filter(pk=bank.pk).update(**change)
-        told.append(send(raw, platform="x").json()["error"]["description"])
-    poor = make_token(user=ada, scope="pin")
+    Application.objects.filter(pk=bank.pk).update(allowed_ips=[])
+    told.append(send(raw, platform="x").json()["error"]["description"])
+    app = make_application(ada.bank, dialects=["adiba"])
+    poor = make_token(user=ada, application=app, scope="pin")
+    told.append(send(poor, platform="x").json()["error"]["description"])
+    Application.objects.filter(pk=app.pk).update(dialects=["spid"])
     told.append(send(poor, platform="x").json()["error_description"])
     assert told == [
         "Requesting IP is not whitelisted",
-        "Access token rejected",
         "Client is not authorized to access this API endpoint. Contact SPiD to request access.",
+        "Access token rejected",
         "Unauthorised access",
     ]
     assert Fingerprint.objects.count() == 0
@@ -336,7 +338,8 @@ def test_another_method(path: str, method: str, token: str) -> None:
 def test_nothing_is_recorded_by_any_refusal_at_all(token: str) -> None:
     assert send(token).status_code == 201
     before = recorded()
-    for form in ({"platform": "x"}, {"contextClientId": "nobody"}, {"surprise": "1"}):
+    wrong: list[dict[str, Any]] = [{"platform": "x"}, {"contextClientId": "nobody"}, {"surprise": "1"}]
+    for form in wrong:
         send(token, **form)
     assert recorded() == before
 

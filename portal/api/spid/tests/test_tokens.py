@@ -132,7 +132,8 @@ def test_no_token_stands_in_a_log_line_an_event_or_a_stored_answer(
 
     logged, root = Logged(), logging.getLogger()
     # Statements with their parameters are a level of their own, which is off for everybody (docs/operating.md).
-    before, _ = root.level, logging.getLogger("django.db.backends").setLevel(logging.WARNING)
+    logging.getLogger("django.db.backends").setLevel(logging.WARNING)
+    before = root.level
     root.addHandler(logged)
     root.setLevel(logging.DEBUG)
     try:

@@ -1,0 +1,176 @@
+"""After a device has changed hands every call of its old owner about it answers as about an unknown one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, reverse
+
+from devices.models import Device, PinReset, Transfer
+from devices.operations.transfer_acceptance import accept_transfer
+from devices.tests.factories import customer_actor, make_customer, make_token, make_transfer
+from devices.tests.moving import make_furnished
+from portal.accounts.models import User
+from portal.api.base import METHODS
+from portal.api.registry import MOUNTED
+from portal.api.tests.doors import Caller, refused_once
+from portal.audit.models import AuditEvent
+from portal.core import ids
+
+pytestmark = pytest.mark.django_db
+
+type Endpoint = tuple[str, str]  # the route's name and the method
+
+
+@dataclass(frozen=True)
+class Named:
+    """The names under which calls are about the device: its own, its key's, its reset's, its transfer's."""
+
+    device: str
+    key: str
+    reset: str
+    transfer: str
+
+
+UNKNOWN = Named(
+    device=str(ids.new_id()),
+    key="04" + "ab" * 64,
+    reset=ids.spell("RESET", ids.new_id()),
+    transfer=ids.spell("TRF", ids.new_id()),
+)
+
+PIN = {"pin": "493817", "confirmPin": "493817"}
+CHANGE = {"currentPin": "493817", "newPin": "718394", "confirmNewPin": "718394"}
+RESET = {"resetMethod": "SMS", "verificationData": {"phoneNumber": "+12025550123"}}
+CONFIRM = {"verificationCode": "12345678", "newPin": "718394", "confirmNewPin": "718394"}
+PUSH = {"push-platform": "apns", "pns-handle": "handle"}
+
+
+def calls(named: Named, new_owner: User) -> dict[Endpoint, tuple[str, Any]]:
+    """Every call that can be about a device its caller owns: path and body."""
+    owned, device = f"/v1/device/owned-devices/{named.device}", {"deviceId": named.device}
+    lost, transfer = {"reason": "Lost"}, {"transferId": named.transfer}
+    giving = {**device, "newOwnerId": new_owner.public_id, "transferReason": "A gift"}
+    return {
+        ("asseco:owned-device", "get"): (owned, None),
+        ("asseco:nickname", "put"): (f"{owned}/nickname", {"nickname": "Mine"}),
+        ("asseco:push-handle", "put"): (f"{owned}/push-notification-handle", PUSH),
+        ("asseco:block", "post"): (f"{owned}/block", None),
+        ("asseco:unblock", "post"): (f"{owned}/unblock", None),
+        ("asseco:owned-loss", "post"): (f"{owned}/report-lost", None),
+        ("asseco:unregister-owned", "post"): (f"{owned}/unregister", None),
+        ("asseco:device", "get"): (f"/v1/device/devices/{named.device}", None),
+        ("asseco:unregister", "post"): (f"/v1/device/devices/{named.device}/unregister", None),
+        ("adiba:status", "get"): (f"/v1/device/status?deviceId={named.device}", None),
+        ("adiba:status", "post"): ("/v1/device/status", {**device, **lost, "action": "DEACTIVATE"}),
+        ("adiba:pin", "post"): ("/v1/device/pin", device | PIN),
+        ("adiba:pin-change", "post"): ("/v1/device/pin/change", device | CHANGE),
+        ("adiba:pin-reset", "post"): ("/v1/device/pin/reset", device | RESET),
+        ("adiba:pin-confirm", "post"): ("/v1/device/pin/confirm", {"resetId": named.reset, **CONFIRM}),
+        ("adiba:ownership-transfer", "post"): ("/v1/device/ownership/transfer", giving),
+        ("adiba:ownership-accept", "post"): (
+            "/v1/device/ownership/accept",
+            transfer | {"acceptanceCode": "12345678"},
+        ),
+        ("adiba:ownership-decline", "post"): ("/v1/device/ownership/decline", transfer),
+        ("adiba:ownership-cancel", "post"): ("/v1/device/ownership/cancel", transfer),
+        ("adiba:ownership-poll", "get"): (f"/v1/device/ownership/{named.transfer}", None),
+        ("hyphen:device", "put"): (f"/device/v1/devices/{named.key}", {"name": "Mine"}),
+    }
+
+
+# Calls that name no device of their caller: lists (looked at below), what the bank issued, the bank's own business,
+# and registering, where a device of somebody else is refused like any other.
+OTHERS: set[Endpoint] = {
+    ("asseco:owned-devices", "get"),
+    ("asseco:owned-devices", "post"),
+    ("asseco:approval-request", "get"),
+    ("asseco:issued-devices", "get"),
+    ("asseco:issued-device", "get"),
+    ("asseco:issued-nickname", "put"),
+    ("asseco:issued-loss", "post"),
+    ("asseco:classifications", "get"),
+    ("asseco:classification", "get"),
+    ("adiba:approval", "get"),
+    ("hyphen:devices", "get"),
+    ("spid:devices", "post"),
+    ("spid:devices-json", "post"),
+}
+
+
+def endpoints(patterns: list[Any], space: str = "") -> Iterator[Endpoint]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from endpoints(pattern.url_patterns, pattern.app_name or space)
+        elif isinstance(pattern, URLPattern):
+            view = getattr(pattern.callback, "cls", None)
+            yield from ((f"{space}:{pattern.name}", method) for method in METHODS if hasattr(view, method))
+
+
+@pytest.fixture
+def cem(ada: User) -> User:
+    return make_customer(ada.bank, "Cem")
+
+
+@pytest.fixture
+def moved(ada: User, cem: User) -> Device:
+    """A phone that was Ada's and is Cem's."""
+    phone = make_furnished(ada)
+    offer = make_transfer(phone, cem, code="12345678")
+    accept_transfer(actor=customer_actor(cem), transfer_id=offer.public_id, acceptance_code="12345678")
+    phone.refresh_from_db()
+    return phone
+
+
+def names_of(device: Device) -> list[Named]:
+    """Under each of the device's spellings."""
+    key = device.keys.get().spelling
+    reset, transfer = PinReset.objects.get().public_id, Transfer.objects.get().public_id
+    spellings = (str(device.pk), device.public_id, device.external_id)
+    return [Named(device=spelling, key=key, reset=reset, transfer=transfer) for spelling in spellings]
+
+
+def test_every_endpoint_is_looked_at(ada: User) -> None:
+    """A new endpoint goes into `calls` when a customer can name a device with it, else into `OTHERS`."""
+    found = {one for mounted in MOUNTED for one in endpoints(mounted.patterns())}
+    assert found == set(calls(UNKNOWN, ada)) | OTHERS
+
+
+def test_to_its_old_owner_the_device_is_as_unknown_everywhere(
+    caller: Caller, ada: User, cem: User, moved: Device
+) -> None:
+    unknown = calls(UNKNOWN, cem)
+    for named in names_of(moved):
+        for endpoint, (path, body) in calls(named, cem).items():
+            method = endpoint[1].upper()
+            with refused_once("not-found", who="Ada"):
+                answer = caller.send(method, path, body)
+            like = caller.send(method, *unknown[endpoint])
+            assert (answer.status_code, answer.content) == (like.status_code, like.content), endpoint
+            assert answer.status_code == 404, endpoint
+
+
+def test_its_sessions_are_over_and_lists_do_not_show_it(ada: User, cem: User) -> None:
+    phone = make_furnished(ada)
+    bound = Caller(make_token(user=ada, device=phone))
+    free = Caller(make_token(user=ada))
+    offer = make_transfer(phone, cem, code="12345678")
+    lists = [reverse("asseco:owned-devices"), reverse("hyphen:devices")]
+    assert all(str(phone.pk) in free.get(path).content.decode() for path in lists)
+    accept_transfer(actor=customer_actor(cem), transfer_id=offer.public_id, acceptance_code="12345678")
+    assert [bound.get(path).status_code for path in (*lists, "/v1/device/status")] == [401, 401, 401]
+    assert all(str(phone.pk) not in free.get(path).content.decode() for path in lists)
+    assert free.get("/v1/device/status").status_code == 400  # she has no device that it could be about
+
+
+def test_the_new_owner_finds_it_afresh(cem: User, moved: Device) -> None:
+    caller = Caller(make_token(user=cem))
+    status = caller.get(f"/v1/device/status?deviceId={moved.external_id}").json()
+    assert (status["status"], status["enrollmentStatus"], status["lastActivity"]) == ("ACTIVE", "NOT_ENROLLED", None)
+    assert status["securityPosture"]["pinEnabled"] is False
+    shown = caller.get(f"/v1/device/owned-devices/{moved.pk}").json()
+    assert shown["nickname"] is None
+    before = AuditEvent.objects.count()
+    named = caller.put(f"/v1/device/owned-devices/{moved.pk}/nickname", {"nickname": "Mine now"})
+    assert (named.status_code, AuditEvent.objects.count()) == (204, before + 1)
