@@ -1,8 +1,9 @@
-"""The form that uploads a file of cards and tokens."""
+"""The forms that upload a file of cards and tokens, and start its import."""
 
 from django import forms
 
-from portal.web.forms import PortalForm
+from devices.forms.registry import ReasonForm
+from portal.web.forms import Data, PortalForm
 
 
 class UploadForm(PortalForm):
@@ -19,3 +20,11 @@ class UploadForm(PortalForm):
         required=False,
         help_text="One refused row, and nothing is issued. Otherwise the good rows are issued.",
     )
+
+
+class StartForm(ReasonForm):
+    """Why it is imported."""
+
+    def __init__(self, data: Data = None) -> None:
+        super().__init__(data)
+        self.fields["reason"].help_text = "It is kept in the audit log."

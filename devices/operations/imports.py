@@ -33,24 +33,28 @@ from portal.core.errors import Conflict, InvalidInput, InvalidState, NotFound
 START: Final = "device-import.start"
 RUN_TASK: Final = "imports.run"
 CONTENT: Final = "import.content"
-# Our own policy: some 40,000 rows, read in a second of a web thread and kept whole while they wait. The command takes
-# files of any size.
-UPLOAD_LIMIT: Final = 4 * 1024 * 1024
+# Our own policy: what a web thread reads in a second or two, and what a worker may hold whole. The command takes files
+# of any size.
+UPLOAD_LIMIT: Final = 2 * 1024 * 1024  # bytes
+UPLOAD_ROWS: Final = 10_000
+TOO_LARGE: Final = "At most 2 MB and 10,000 rows are taken here. Use the command, which takes files of any size."
 NO_NAME: Final = "import.csv"
 
 
 def upload_import(*, actor: Actor, file_name: str, data: bytes, all_or_nothing: bool = False) -> ImportRun:
     """Read a file and keep its rows, sealed, until somebody starts the import; each call keeps another.
 
-    data: as `import_rows` describes it, at most `UPLOAD_LIMIT` bytes. Rows that cannot be read are refused at once;
+    data: as `import_rows` describes it, at most `UPLOAD_LIMIT` bytes and `UPLOAD_ROWS` rows. Rows that cannot be read are refused at once;
     with all_or_nothing one of them ends it (REFUSED, nothing kept). Raises Forbidden, and InvalidInput at `file`.
     """
     policies.issue(actor).require()
     if len(data) > UPLOAD_LIMIT:
-        raise InvalidInput.at("file", "too-large", "The file is too large for this page. Use the command.")
+        raise too_large()
     kept: list[str] = []
     bad: list[BadRow] = []
     for row in read_rows(BytesIO(data)):
+        if len(kept) + len(bad) == UPLOAD_ROWS:
+            raise too_large()
         refused = row if isinstance(row, BadRow) else _refused(row)
         if refused is not None:
             bad.append(refused)
@@ -59,6 +63,11 @@ def upload_import(*, actor: Actor, file_name: str, data: bytes, all_or_nothing: 
     if not kept and not bad:
         raise InvalidInput.at("file", "no-rows", "There is no row below the header.")
     return _keep(actor, _short_name(file_name), "".join(kept), len(kept) + len(bad), bad, all_or_nothing)
+
+
+def too_large() -> InvalidInput:
+    """The refusal of a file that is too large, also for a door that does not even read it."""
+    return InvalidInput.at("file", "too-large", TOO_LARGE)
 
 
 def _refused(row: Row) -> BadRow | None:

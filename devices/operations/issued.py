@@ -43,7 +43,9 @@ def _preview(actor: Actor, arguments: Arguments) -> Preview:
     return [(1, f"{Kind(arguments['kind']).label.lower()} is issued to {owner} ({owner.customer_number}).")]
 
 
-@four_eyes(FourEyes(name=ISSUE, label="Issue a card or token", names=_named, preview=_preview, facts=_facts))
+@four_eyes(
+    FourEyes(name=ISSUE, label="Issue a card or token", names=_named, preview=_preview, facts=_facts, several=True)
+)
 @retried_on_conflict
 def issue_device(
     *,

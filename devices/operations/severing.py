@@ -56,8 +56,8 @@ def preview(device: Device) -> Severed:
 def complete(actor: Actor, transfer: Transfer) -> Severed:
     """Hand the device over, inside the caller's transaction and under its lock on the device.
 
-    The caller has asked `policies.transfers.hand_over`, and set when it was accepted. The device keeps its identifier and stays active; its new
-    owner enrols a key and sets a PIN anew.
+    The caller has asked `policies.transfers.hand_over`, and set when it was accepted. The device keeps its
+    identifier and stays active; its new owner enrols a key and sets a PIN anew.
     """
     device, now = transfer.device, clock.now()
     severed = Severed(cascade.end_access(actor, device, Cut.MOVED), _traces(device))

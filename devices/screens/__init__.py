@@ -11,7 +11,7 @@ from devices.screens.registry import (
     sessions,
     status_since,
 )
-from devices.screens.steps import (
+from devices.screens.switching import (
     STEPS,
     STEPS_BY_NAME,
     WAYS_OUT,

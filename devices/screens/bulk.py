@@ -10,7 +10,7 @@ from devices.operations.bulk_trial import ALREADY, CHANGED, REFUSED, Trial
 from devices.operations.cascade import Ending
 from devices.policies import bulk as policies
 from devices.screens.registry import row
-from devices.screens.steps import STEPS_BY_NAME
+from devices.screens.switching import STEPS_BY_NAME
 from portal.core.actor import Actor
 
 

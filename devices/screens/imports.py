@@ -31,8 +31,9 @@ def row(run: ImportRun) -> dict[str, object]:
 
 def tiles(run: ImportRun) -> list[dict[str, object]]:
     """What came of the rows."""
+    note = "in the file" if run.state == ImportState.READY else f"{run.rows_done:,} done"
     return [
-        {"label": "Rows", "value": run.rows_total, "note": f"{run.rows_done:,} done"},
+        {"label": "Rows", "value": run.rows_total, "note": note},
         {"label": "Issued", "value": run.rows_issued, "note": "new cards and tokens"},
         {"label": "There already", "value": run.rows_unchanged, "note": "the same reference, unchanged"},
         {"label": "Refused", "value": run.rows_refused, "note": "named below, by line"},

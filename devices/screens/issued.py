@@ -13,7 +13,7 @@ from devices.policies import issued as policies
 from devices.policies.verdicts import Verdict
 from devices.queries import issued as queries
 from devices.screens.registry import row
-from devices.screens.steps import offer
+from devices.screens.switching import offer
 from devices.states import CardStatus, Category, DeviceStatus
 from portal.approvals.policy import policy_of
 from portal.core.actor import Actor

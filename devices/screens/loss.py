@@ -9,7 +9,7 @@ from devices.operations.loss import Loss, report_lost, undo_loss
 from devices.policies import loss as policies
 from devices.policies.verdicts import Verdict
 from devices.screens.registry import is_lost
-from devices.screens.steps import offer
+from devices.screens.switching import offer
 from devices.states import DeviceStatus
 from portal.approvals.registry import label_of
 from portal.core import clock

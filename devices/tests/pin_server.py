@@ -4,6 +4,7 @@ PIN_TEST_DATABASE: the database's name. PIN_TEST_STEP: where it stops, a key of 
 is made when it has stopped there; then somebody kills it.
 """
 
+import importlib
 import os
 import sys
 import threading
@@ -13,9 +14,6 @@ from typing import Any, Final
 
 import django
 from django.conf import settings
-
-NOT_COUNTED: Final = ("before-reserve", "in-reserve")
-COUNTED: Final = ("before-hash", "after-hash", "in-settle", "after-settle")
 
 
 def application() -> Callable[..., Any]:
@@ -51,24 +49,22 @@ def _stop_after(function: Callable[..., Any]) -> Callable[..., Any]:
     return stopped
 
 
-def _set_fault(step: str) -> None:
-    from devices.operations import pin_digests, pins
+# Step → module, function, and whether the server stops before or after it.
+STEPS: Final = {
+    "before-reserve": ("devices.operations.pins", "_reserve", _stop_before),
+    "in-reserve": ("devices.operations.pins", "_Try", _stop_before),  # the try is counted, and not committed
+    "before-hash": ("devices.operations.pin_digests", "check_pin", _stop_before),
+    "after-hash": ("devices.operations.pin_digests", "check_pin", _stop_after),
+    "in-settle": ("portal.audit.log", "record_refusal", _stop_after),  # the refusal is written, and not committed
+    "after-settle": ("devices.operations.pins", "_refused", _stop_after),
+}
+COUNTED: Final = ("before-hash", "after-hash", "in-settle", "after-settle")
 
-    match step:
-        case "before-reserve":
-            pins._reserve = _stop_before(pins._reserve)
-        case "in-reserve":  # the try is counted, and not committed
-            pins._Try = _stop_before(pins._Try)  # type: ignore[misc,assignment]
-        case "before-hash":
-            pin_digests.check_pin = _stop_before(pin_digests.check_pin)
-        case "after-hash":
-            pin_digests.check_pin = _stop_after(pin_digests.check_pin)
-        case "in-settle":  # the refusal is written, and not committed
-            pins.audit.record_refusal = _stop_after(pins.audit.record_refusal)
-        case "after-settle":
-            pins._refused = _stop_after(pins._refused)
-        case _:
-            raise ValueError(step)
+
+def _set_fault(step: str) -> None:
+    module_name, name, stop = STEPS[step]
+    module = importlib.import_module(module_name)
+    setattr(module, name, stop(getattr(module, name)))
 
 
 def main(port: int) -> None:

@@ -214,10 +214,14 @@ def test_a_file_without_rows_is_not_kept(data: bytes, code: str, bea: User) -> N
 
 
 def test_a_file_over_the_limit_is_not_kept(bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "UPLOAD_LIMIT", 100)
-    with pytest.raises(InvalidInput) as refusal:
-        upload(bea, *tokens(20))
-    assert refusal.value.fields[0].code == "too-large"
+    for name, limit in (("UPLOAD_LIMIT", 100), ("UPLOAD_ROWS", 19)):
+        with monkeypatch.context() as patch, pytest.raises(InvalidInput) as refusal:
+            patch.setattr(imports, name, limit)
+            upload(bea, *tokens(20))
+        assert refusal.value.fields[0].code == "too-large"
+    assert ImportRun.objects.count() == 0
+    monkeypatch.setattr(imports, "UPLOAD_ROWS", 20)
+    assert upload(bea, *tokens(20)).rows_total == 20
 
 
 def test_who_may_not(bank: Bank, ada: User, bea: User) -> None:

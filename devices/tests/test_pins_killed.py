@@ -16,7 +16,7 @@ from django.db import connection
 from devices.models import Device, DevicePin
 from devices.operations.pins import change_pin
 from devices.tests.factories import make_application, make_device, make_pin, make_token
-from devices.tests.pin_server import COUNTED, NOT_COUNTED
+from devices.tests.pin_server import COUNTED, STEPS
 from devices.tests.pinning import NEXT, PIN, WRONG, bearer, events, make_owner, pin_is
 from portal.core.errors import Locked
 from portal.embedded.ports import responds
@@ -73,7 +73,7 @@ def try_wrong_and_kill(device: Device, step: str, folder: Path) -> None:
     caller.join()
 
 
-@pytest.mark.parametrize("step", [*NOT_COUNTED, *COUNTED])
+@pytest.mark.parametrize("step", list(STEPS))
 def test_a_try_is_counted_once_its_pin_may_have_been_looked_at(step: str, phone: Device, tmp_path: Path) -> None:
     try_wrong_and_kill(phone, step, tmp_path)
     pin = DevicePin.objects.get()

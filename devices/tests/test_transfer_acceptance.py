@@ -8,7 +8,7 @@ import time_machine
 from django.db import transaction
 
 from devices.models import Device, Transfer
-from devices.operations import severing, transfer_acceptance
+from devices.operations import severing
 from devices.operations.activation import deactivate_device
 from devices.operations.cascade import STEPS, Cut
 from devices.operations.transfer_acceptance import Swept, accept_transfer, sweep_transfers
@@ -312,7 +312,7 @@ def test_one_that_fails_does_not_stop_the_others(
             raise RuntimeError("the disk is full")
         return result
 
-    monkeypatch.setattr(transfer_acceptance.severing, "complete", fail_once)
+    monkeypatch.setattr(severing, "complete", fail_once)
     assert sweep_transfers() == Swept(completed=1, expired=0)
     assert [fresh(one).state for one in (broken, good)] == ["ACCEPTED", "COMPLETED"]
     assert fresh(broken).device.owner == ada

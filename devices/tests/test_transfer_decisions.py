@@ -1,6 +1,7 @@
 """Approving, rejecting, calling off and turning down."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -345,7 +346,7 @@ def test_only_the_tables_transitions_are_gone(before: TransferState, after: Tran
 @pytest.mark.parametrize("state", TransferState)
 def test_what_each_state_allows(state: TransferState, ada: User, cem: User, phone: Device, avi: User) -> None:
     """Each step in each state: done in those that the table names, refused and without a trace in all others."""
-    steps = {
+    steps: dict[str, Callable[[Transfer], Transfer]] = {
         "approve": lambda one: approve(avi, one),
         "reject": lambda one: reject(avi, one),
         "cancel": lambda one: cancel_transfer(actor=customer_actor(ada), transfer_id=one.public_id),

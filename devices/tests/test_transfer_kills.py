@@ -68,7 +68,7 @@ def run(process: subprocess.Popen[str], lines: list[str], answers: int | None) -
     assert process.stdout is not None
     process.stdin.write("".join(f"{line}\n" for line in lines))
     process.stdin.close()
-    heard = []
+    heard: list[str] = []
     while (answers is None or len(heard) < answers) and (line := process.stdout.readline()):
         heard.append(line.strip())
     if answers is not None:

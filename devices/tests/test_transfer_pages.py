@@ -375,7 +375,7 @@ def test_the_card_offers_shows_or_says_why_not(ada: User, cem: User) -> None:
     phone = make_device(ada)
     card = screens.card(bea, phone)
     assert card is not None
-    assert card["start"] == {  # type: ignore[comparison-overlap]
+    assert card["start"] == {
         "label": "A transfer",
         "allowed": True,
         "message": "",

@@ -8,8 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from devices.forms import ReasonForm
-from devices.forms.imports import UploadForm
+from devices.forms.imports import StartForm, UploadForm
 from devices.models import ImportRun
 from devices.operations import imports as operations
 from devices.operations.import_rows import COLUMNS, REQUIRED
@@ -20,14 +19,12 @@ from devices.screens import imports as screens
 from devices.screens.issued import second_person
 from devices.sheets import empty_sheet, refused_sheet
 from devices.views.issued import as_csv
-from portal.core.errors import DomainError, Forbidden, InvalidInput, NotFound
+from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.paging import list_template, pager
 from portal.web.refusals import write_refusal
 from portal.web.uploads import take_uploads
 from portal.web.waiting import badges
-
-TOO_LARGE = "The file has more than 4 MB. Use the command, which takes files of any size."
 
 
 @require_safe
@@ -78,7 +75,7 @@ def _upload(request: StaffRequest) -> HttpResponse:
 def _too_large(form: UploadForm) -> UploadForm:
     """The form says that, and not that the file is missing."""
     form.errors.clear()
-    form.refuse(InvalidInput.at("file", "too-large", TOO_LARGE))
+    form.refuse(operations.too_large())
     return form
 
 
@@ -102,7 +99,7 @@ def start(request: StaffRequest, run_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("devices:issued-import", run_id)
     run = _run(request, run_id)
-    form = ReasonForm(request.POST)
+    form = StartForm(request.POST)
     if form.is_valid():
         try:
             operations.start_import(
@@ -152,8 +149,8 @@ def _run(request: StaffRequest, run_id: UUID) -> ImportRun:
     return run
 
 
-def _page(request: StaffRequest, run: ImportRun, form: ReasonForm | None = None) -> HttpResponse:
-    form = form or ReasonForm()
+def _page(request: StaffRequest, run: ImportRun, form: StartForm | None = None) -> HttpResponse:
+    form = form or StartForm()
     shown = screens.row(run)
     context = {
         "run": shown,

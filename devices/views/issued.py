@@ -139,6 +139,7 @@ def replace(request: StaffRequest, device_id: UUID) -> HttpResponse:
 
 def _device(request: StaffRequest, device_id: UUID) -> Device:
     """The card or token, noted on the request: refusals name it."""
+    policies.issue(request.actor).require()
     device = queries.get_issued_device(request.actor, str(device_id))
     request.about = device
     return device

@@ -35,7 +35,8 @@ def four_eyes[**P, R](entry: FourEyes) -> Callable[[Callable[P, R]], Callable[P,
 
     The call raises ApprovalRequired with the stored request's id where the operation raised SecondPersonNeeded; the
     same call again by the same actor names the same request while that waits. It raises Conflict `approval-pending`
-    when somebody else asked for it, or when the same is asked of the same object with other arguments.
+    when somebody else asked for it, or when the same is asked of the same object with other arguments (not where the
+    entry allows `several`).
 
     Inside a transaction nothing is stored, because the refusal would undo it: there SecondPersonNeeded goes on to the
     operation that holds the transaction. So it does for who cannot ask (`policies.may_ask`).
@@ -109,7 +110,9 @@ def _store(actor: Actor, entry: FourEyes, about: models.Model, arguments: Mappin
     """The request for exactly this; stored anew unless it waits already."""
     request = _made(actor, entry, about, arguments)
     of_bank = ApprovalRequest.objects.filter(bank_id=request.bank_id)
-    alike = of_bank.filter(payload_digest=request.payload_digest) | of_bank.about(about).filter(operation=entry.name)
+    alike = of_bank.filter(payload_digest=request.payload_digest)
+    if request.exclusive:
+        alike |= of_bank.about(about).filter(operation=entry.name)
     mark_expired(alike)  # they would still stand in the way
     if earlier := alike.open().first():
         if earlier.payload_digest == request.payload_digest and policies.is_maker(actor, earlier):
@@ -140,6 +143,7 @@ def _made(actor: Actor, entry: FourEyes, about: models.Model, arguments: Mapping
         object_type=str(about._meta.model_name),
         object_id=str(about.pk),
         object_label=str(about)[:200],
+        exclusive=not entry.several,
         maker_kind=actor.kind.value,
         maker_id=actor.id,
         maker_user_id=actor.user_id,

@@ -57,8 +57,8 @@ class ApprovalRequest(models.Model):
 
     operation: the registered name. payload_sealed: the arguments and every column that is set when it is asked for,
     in canonical JSON (RFC 8785). payload_digest: keyed, over bank, operation and arguments; two open requests never
-    ask for the same. maker_id: the actor's id; maker_user where it is a person. result: plain facts of what was done,
-    for the asker.
+    ask for the same. exclusive: no other request for the operation may wait at the object meanwhile. maker_id: the
+    actor's id; maker_user where it is a person. result: plain facts of what was done, for the asker.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -69,6 +69,7 @@ class ApprovalRequest(models.Model):
     object_type = models.CharField(max_length=32, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
     object_label = models.CharField(max_length=200, blank=True)
+    exclusive = models.BooleanField(default=True)
 
     maker_kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in ActorKind])
     maker_id = models.CharField(max_length=64)
@@ -123,7 +124,7 @@ class ApprovalRequest(models.Model):
             models.UniqueConstraint(
                 fields=["operation", "object_type", "object_id"],
                 name="approval_one_open_per_object",
-                condition=Q(state=RequestState.PENDING) & ~Q(object_id=""),
+                condition=Q(state=RequestState.PENDING, exclusive=True) & ~Q(object_id=""),
             ),
         ]
         indexes: ClassVar = [

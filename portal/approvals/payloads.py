@@ -78,6 +78,7 @@ def _head(request: ApprovalRequest) -> dict[str, str]:
         "operation": request.operation,
         "object": f"{request.object_type}:{request.object_id}",
         "object_label": request.object_label,
+        "exclusive": str(request.exclusive),
         "maker": f"{request.maker_kind}:{request.maker_id}",
         "maker_user": str(request.maker_user_id or ""),
         "maker_label": request.maker_label,

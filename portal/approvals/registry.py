@@ -33,6 +33,7 @@ class FourEyes:
     preview: what would really happen now, counted, in lines (a count or None, a text). Runs in the asker's bank.
     facts: of the operation's result, plain values that the asker may see; never a sealed one.
     covers: the operations that the approval is good for, when the operation calls others.
+    several: whether requests with other arguments may wait beside each other at one object: cards for one customer.
     decided_with: the right to approve and reject it.
     """
 
@@ -44,6 +45,7 @@ class FourEyes:
     preview: Callable[[Actor, Arguments], Preview] = _nothing
     facts: Callable[[Any], dict[str, object]] = _no_facts
     covers: tuple[str, ...] = ()
+    several: bool = False
     decided_with: Capability = Capability.APPROVALS_DECIDE
 
     @property

@@ -20,7 +20,7 @@ from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -103,17 +103,17 @@ def _phones(port: int, demo: Mapping[str, Any], number: int) -> list[Phone]:
     """So many devices of the demo's first customer, registered, activated and given a PIN as anybody would."""
     owner = demo["customers"][0]
     server = next(row for row in demo["applications"] if (row["bank"], row["kind"]) == (owner["bank"], "bank"))
-    phones, caller = [], _Caller(port)
-    for _ in range(number):
-        name = f"bench.{secrets.token_hex(8)}"
-        token, bank = owner["access_token"], server["access_token"]
-        caller.must("/v1/device/owned-devices", token, {"external-device-identifier": name})
-        switch = {"deviceId": name, "action": "ACTIVATE", "reason": "measured"}
-        device_id = caller.must("/v1/device/status", bank, switch)["deviceId"]
-        pins = {"deviceId": device_id, "pin": PINS[0], "confirmPin": PINS[0]}
-        caller.must("/v1/device/pin", token, pins)
-        phones.append(Phone(device_id, token))
-    return phones
+    with closing(_Caller(port)) as caller:
+        return [_phone(caller, owner["access_token"], server["access_token"]) for _ in range(number)]
+
+
+def _phone(caller: "_Caller", token: str, bank: str) -> Phone:
+    name = f"bench.{secrets.token_hex(8)}"
+    caller.must("/v1/device/owned-devices", token, {"external-device-identifier": name})
+    switch = {"deviceId": name, "action": "ACTIVATE", "reason": "measured"}
+    device_id = caller.must("/v1/device/status", bank, switch)["deviceId"]
+    caller.must("/v1/device/pin", token, {"deviceId": device_id, "pin": PINS[0], "confirmPin": PINS[0]})
+    return Phone(device_id, token)
 
 
 class _Caller:
@@ -121,6 +121,9 @@ class _Caller:
 
     def __init__(self, port: int) -> None:
         self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def close(self) -> None:
+        self._client.close()
 
     def call(self, method: str, path: str, token: str, body: object = None) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -149,13 +152,14 @@ def _probe(port: int, phone: Phone, seconds: float) -> list[float]:
     begin = time.monotonic() + WARM_UP
 
     def ask(_: int) -> None:
-        caller, path = _Caller(port), f"/v1/device/status?deviceId={phone.device_id}"
-        while (now := time.monotonic()) < begin + seconds:
-            status, data = caller.call("GET", path, phone.token)
-            if status != 200:
-                raise RuntimeError(f"the status call answered {status}: {data[:200]!r}")
-            if now >= begin:
-                taken.append((time.monotonic() - now) * 1000)
+        path = f"/v1/device/status?deviceId={phone.device_id}"
+        with closing(_Caller(port)) as caller:
+            while (now := time.monotonic()) < begin + seconds:
+                status, data = caller.call("GET", path, phone.token)
+                if status != 200:
+                    raise RuntimeError(f"the status call answered {status}: {data[:200]!r}")
+                if now >= begin:
+                    taken.append((time.monotonic() - now) * 1000)
 
     _together(PROBES, ask)
     return taken
@@ -163,23 +167,23 @@ def _probe(port: int, phone: Phone, seconds: float) -> list[float]:
 
 def _check_pins(port: int, phones: Sequence[Phone], seconds: float) -> Load:
     """Change each phone's PIN to and fro, all at once. Who is told to come back waits as long as it is told."""
-    answers: Counter[int] = Counter()
+    answers: list[int] = []
     begin = time.monotonic()
 
     def change(position: int) -> None:
-        caller, phone, current, new = _Caller(port), phones[position], *PINS
-        while time.monotonic() < begin + seconds:
-            body = {"deviceId": phone.device_id, "currentPin": current, "newPin": new, "confirmNewPin": new}
-            status, _ = caller.call("POST", "/v1/device/pin/change", phone.token, body)
-            answers[status] += 1
-            if status == 200:
-                current, new = new, current
-            elif status == 429:
-                time.sleep(1)
+        phone, current, new = phones[position], *PINS
+        with closing(_Caller(port)) as caller:
+            while time.monotonic() < begin + seconds:
+                body = {"deviceId": phone.device_id, "currentPin": current, "newPin": new, "confirmNewPin": new}
+                status, _ = caller.call("POST", "/v1/device/pin/change", phone.token, body)
+                answers.append(status)
+                if status == 200:
+                    current, new = new, current
+                elif status == 429:
+                    time.sleep(1)
 
-    with suppress(KeyboardInterrupt):
-        _together(len(phones), change)
-    return Load(answers, time.monotonic() - begin)
+    _together(len(phones), change)
+    return Load(Counter(answers), time.monotonic() - begin)
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -65,8 +66,8 @@ def test_hashing_threads_step_back_and_nobody_else_does() -> None:
     assert os.getpriority(os.PRIO_PROCESS, 0) == ours
 
 
-def test_three_quarters_of_the_web_threads_may_be_in_it(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "WEB_THREADS", 4)
+def test_three_quarters_of_the_web_threads_may_be_in_it(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.WEB_THREADS = 4
     monkeypatch.setattr(hashing, "_pool", None)
     pool = hashing.pool()
     assert hashing.pool() is pool

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = [
-    *("devices/operations", "devices/models.py", "devices/queries.py", "devices/policies.py", "devices/states.py"),
+    *("devices/operations", "devices/models", "devices/queries", "devices/policies", "devices/states.py"),
     *("portal/accounts/operations", "portal/accounts/models", "portal/accounts/policies.py"),
     *("portal/audit/log.py", "portal/audit/models.py", "portal/outbox/operations.py", "portal/outbox/models.py"),
 ]

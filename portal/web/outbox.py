@@ -82,7 +82,7 @@ def _told(before: str, after: str) -> str:
 
 def _one_of(words: Mapping[str, str], asked: str | None) -> str:
     """A word that no filter knows does not filter."""
-    return asked if asked in words else ""
+    return asked if asked is not None and asked in words else ""
 
 
 def _state_tabs(counts: Mapping[str, Count], state: str, kind: str) -> list[dict[str, object]]:

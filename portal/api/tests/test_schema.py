@@ -27,6 +27,15 @@ OPERATIONS = {
         ("get", "/v1/device/status"),
         ("post", "/v1/device/status"),
         ("get", "/v1/device/approvals/{approval_id}"),
+        ("post", "/v1/device/pin"),
+        ("post", "/v1/device/pin/change"),
+        ("post", "/v1/device/pin/reset"),
+        ("post", "/v1/device/pin/confirm"),
+        ("post", "/v1/device/ownership/transfer"),
+        ("post", "/v1/device/ownership/accept"),
+        ("post", "/v1/device/ownership/decline"),
+        ("post", "/v1/device/ownership/cancel"),
+        ("get", "/v1/device/ownership/{transfer_id}"),
     },
     "asseco": {
         ("get", "/v1/device/approval-requests/{approval_id}"),
@@ -110,9 +119,9 @@ def test_names_are_the_wires(name: str) -> None:
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "query"
     }
-    as_oauth_has_them = {"oauth_token", "client_id", "client_secret", "redirect_uri", "error_code", "error_description"}
+    oauths = {"oauth_token", "client_id", "client_secret", "redirect_uri", "error_code", "error_description"}
     irregular = {key for key in names if not re.fullmatch(regular, key)}
-    assert irregular == (as_oauth_has_them if name == "spid" else set())
+    assert irregular == (oauths if name == "spid" else set())
     for schema in schemas.values():
         assert set(schema.get("required", [])) <= set(schema.get("properties", {}))
         Draft202012Validator.check_schema(schema)

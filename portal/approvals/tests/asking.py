@@ -1,7 +1,10 @@
 """Ada owns the phone, Bea (an operator) asks, Avi (an approver) decides, Cem is a stranger."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 from devices.models import Device
 from devices.operations.activation import activate_device
@@ -15,7 +18,7 @@ from portal.approvals.models import ApprovalRequest
 from portal.approvals.operations import approve_request, reject_request, withdraw_request
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Channel
-from portal.core.errors import ApprovalRequired
+from portal.core.errors import ApprovalRequired, DomainError
 
 WHY = "Found in the branch"
 YES, NO = "Spoke to the owner", "The owner did not call"
@@ -89,10 +92,6 @@ def reject(checker: User, request: ApprovalRequest, **values: Any) -> ApprovalRe
     return reject_request(**(arguments | values))
 
 
-def through(actor: Actor, channel: Channel) -> Actor:
-    return replace(actor, channel=channel)
-
-
 def withdraw(person: User, request: ApprovalRequest) -> ApprovalRequest:
     return withdraw_request(actor=signed_in(person), request_id=request.public_id)
 
@@ -107,3 +106,17 @@ def told(device: Device | Bank) -> list[tuple[str, str]]:
     """(event, who) of an object's timeline, oldest first."""
     events = AuditEvent.objects.filter(object_type=device._meta.model_name, object_id=str(device.pk))
     return list(events.order_by("id").values_list("event", "actor_label"))
+
+
+def status_of(device: Device) -> str:
+    return Device.objects.values_list("status", flat=True).get(pk=device.pk)
+
+
+def refused(people: People, kind: type[DomainError], code: str, work: Callable[[], object]) -> None:
+    """The work is refused by this rule, changes nothing and writes nothing: the door writes its refusal."""
+    before, events = rows(), AuditEvent.objects.count()
+    with pytest.raises(kind) as refusal:
+        work()
+    assert refusal.value.code == code
+    assert rows() == before
+    assert AuditEvent.objects.count() == events

@@ -1,6 +1,7 @@
 """The gate: what one person asks for is stored, exactly and once, and nothing else happens."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from devices.tests.factories import bank_actor, customer_actor, make_bank, make_
 from portal import vault
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import signed_in
-from portal.approvals import payloads
+from portal.approvals import gate, payloads, registry
 from portal.approvals.models import ApprovalPolicy, ApprovalRequest
 from portal.approvals.states import RequestState
 from portal.approvals.tests.asking import WHY, People, ask, asked, reject, rows, stored, told
@@ -78,7 +79,7 @@ def test_the_same_again_names_the_same_request_and_is_quiet(people: People, spel
 
 def test_the_same_by_another_door_is_the_same_persons(people: People) -> None:
     first = asked(people)
-    api = Actor(**{**vars(signed_in(people.bea)), "channel": Channel.ADIBA})
+    api = replace(signed_in(people.bea), channel=Channel.ADIBA)
     assert ask(api, people.phone) == first
 
 
@@ -197,3 +198,25 @@ def test_the_policy_never_slows_a_block(careful: People) -> None:
     assert block_device(
         actor=signed_in(careful.bea), device_id=str(make_device(careful.ada).pk), reason="Lost"
     ).changed
+
+
+# Several requests at one object, as cards for one customer.
+
+
+def test_several_wait_beside_each_other_where_the_operation_says_so(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_OPERATIONS", {})
+
+    @gate.four_eyes(registry.FourEyes(name="test.several", label="Test", several=True))
+    @transaction.atomic
+    def issue(*, actor: Actor, kind: str) -> None:
+        raise SecondPersonNeeded(about=people.ada)
+
+    found = []
+    for kind in ("card", "token", "card"):
+        with pytest.raises(ApprovalRequired) as waits:
+            issue(actor=signed_in(people.bea), kind=kind)
+        found.append(waits.value.request_id)
+    assert found[0] == found[2] != found[1]
+    assert ApprovalRequest.objects.open().about(people.ada).count() == 2

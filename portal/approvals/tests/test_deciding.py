@@ -1,23 +1,20 @@
 """Deciding: who may, what exactly runs, in whose name, and what is refused."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
 import time_machine
 
-from devices.models import Device
 from devices.operations.activation import activate_device, unregister_device
 from devices.states import DeviceStatus
-from devices.tests.factories import bank_actor, customer_actor, make_application, make_bank, make_staff, make_token
-from portal.accounts.actors import actor_from_token, client_actor
+from devices.tests.factories import bank_actor, customer_actor, make_bank, make_staff, make_token
+from portal.accounts.actors import actor_from_token
 from portal.accounts.models import AccessToken, User
 from portal.accounts.roles import Role, capabilities_of
-from portal.accounts.tests.people import proof_of, signed_in, suspend
+from portal.accounts.tests.people import proof_of, signed_in
 from portal.approvals.models import ApprovalRequest
-from portal.approvals.registry import _OPERATIONS, registered
 from portal.approvals.states import RequestState
 from portal.approvals.tests.asking import (
     NO,
@@ -27,9 +24,10 @@ from portal.approvals.tests.asking import (
     approve,
     ask,
     asked,
+    refused,
     reject,
-    rows,
     server_of,
+    status_of,
     told,
     withdraw,
 )
@@ -37,19 +35,11 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Channel
 from portal.core.errors import (
     Conflict,
-    DomainError,
     Expired,
     Forbidden,
     InvalidInput,
     NotFound,
-    SecondPersonNeeded,
-    Unavailable,
 )
-
-
-def status_of(device: Device) -> str:
-    return Device.objects.values_list("status", flat=True).get(pk=device.pk)
-
 
 # What a yes does.
 
@@ -100,16 +90,6 @@ def test_the_banks_server_asks_and_staff_decide(people: People) -> None:
 
 
 # Who may not decide.
-
-
-def refused(people: People, kind: type[DomainError], code: str, work: Callable[[], object]) -> None:
-    """The work is refused by this rule, changes nothing and writes nothing: the door writes its refusal."""
-    before, events = rows(), AuditEvent.objects.count()
-    with pytest.raises(kind) as refusal:
-        work()
-    assert refusal.value.code == code
-    assert rows() == before
-    assert AuditEvent.objects.count() == events
 
 
 def both(person: User, request: ApprovalRequest, **values: object) -> list[Callable[[], object]]:
@@ -257,107 +237,3 @@ def test_nobody_else_takes_it_back(people: People) -> None:
 def test_what_was_decided_cannot_be_taken_back(people: People) -> None:
     request = reject(people.avi, asked(people))
     refused(people, Conflict, "already-decided", partial(withdraw, people.bea, request))
-
-
-# The maker, as they are when it runs.
-
-
-def fails(people: People, request: ApprovalRequest, code: str) -> None:
-    """Approved, the request ends as FAILED by this rule; the device stays as it is."""
-    before = Device.objects.values().get(pk=people.phone.pk)
-    closed = approve(people.avi, request)
-    assert (closed.state, closed.error_code, closed.result) == (RequestState.FAILED, code, {})
-    assert closed.error_message
-    assert Device.objects.values().get(pk=people.phone.pk) == before
-    failed = AuditEvent.objects.get(event="approval.failed")
-    assert (failed.actor_id, failed.object_id) == (str(people.avi.pk), str(people.phone.pk))
-    assert f'"error":"{code}"' in failed.data
-
-
-def test_a_maker_who_was_suspended_meanwhile(people: People) -> None:
-    request = asked(people)
-    User.objects.filter(pk=people.bea.pk).update(is_active=False)
-    fails(people, request, "maker-gone")
-    assert [event for event, _ in told(people.phone)][-2:] == ["approval.granted", "approval.failed"]
-
-
-@pytest.mark.parametrize("role", [Role.SUPPORT, Role.AUDITOR, Role.ADMINISTRATOR, Role.APPROVER])
-def test_a_maker_who_lost_the_right_meanwhile(people: People, role: str) -> None:
-    request = asked(people)
-    User.objects.filter(pk=people.bea.pk).update(role=role)
-    fails(people, request, "capability-missing")
-
-
-def test_a_banks_server_that_was_suspended_meanwhile(people: People) -> None:
-    application = make_application(people.bank, "bank")
-    request = ask(client_actor(application, channel=Channel.ASSECO), people.phone, operation=unregister_device)
-    suspend(application)
-    fails(people, request, "maker-gone")
-
-
-# The operation's own no.
-
-
-def test_the_operation_refuses_when_it_runs_and_nothing_of_it_stays(people: People) -> None:
-    request = asked(people)
-    Device.objects.filter(pk=people.phone.pk).update(
-        status=DeviceStatus.RETIRED, held_by="", retired_at=people.phone.updated_at
-    )
-    fails(people, request, "device-status-not-valid")
-
-
-def test_what_it_wrote_before_it_refused_is_rolled_back(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = asked(people)
-    monkeypatch.setattr("devices.operations.activation.tell_owner", _late_no)
-    fails(people, request, "late")
-    assert not AuditEvent.objects.filter(event="device.unblocked").exists()
-
-
-def _late_no(*args: object) -> None:
-    raise Conflict("Too late.", code="late")
-
-
-def test_a_yes_that_does_not_cover_all_of_it_is_no_half_yes(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = asked(people)
-    known = registered("device.activate")
-    assert known is not None
-
-    def asks_again(**arguments: object) -> None:
-        raise SecondPersonNeeded("Another step takes one too.", about=people.phone)
-
-    monkeypatch.setitem(_OPERATIONS, "device.activate", replace(known, operation=asks_again))
-    fails(people, request, "needs-second-person")
-    assert ApprovalRequest.objects.count() == 1
-
-
-def test_an_operation_that_this_release_does_not_know(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = asked(people)
-    monkeypatch.delitem(_OPERATIONS, "device.activate")
-    fails(people, request, "operation-unknown")
-
-
-def test_when_something_does_not_answer_nothing_is_decided(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(*args: object) -> None:
-        raise Unavailable
-
-    request = asked(people)
-    with monkeypatch.context() as broken:
-        broken.setattr("devices.operations.activation.tell_owner", gone)
-        refused(people, Unavailable, "unavailable", lambda: approve(people.avi, request))
-    assert approve(people.avi, request).state == RequestState.DONE
-
-
-def test_an_approval_is_good_for_that_one_run(people: People) -> None:
-    approve(people.avi, asked(people))
-    Device.objects.filter(pk=people.phone.pk).update(status="BLOCKED", held_by="bank")
-    again = asked(people)
-    assert (again.state, status_of(people.phone)) == (RequestState.PENDING, DeviceStatus.BLOCKED)
-
-
-def test_done_by_somebody_meanwhile_it_is_quiet(people: People) -> None:
-    """The device is active already when the yes comes: what was asked for is so."""
-    request = asked(people)
-    Device.objects.filter(pk=people.phone.pk).update(status=DeviceStatus.ACTIVE, held_by="")
-    closed = approve(people.avi, request)
-    assert (closed.state, closed.result["changed"]) == (RequestState.DONE, False)
-    assert not activate_device(actor=signed_in(people.bea), device_id=str(people.phone.pk), reason=WHY).changed

@@ -48,6 +48,7 @@ OTHERS: dict[str, Other] = {
     "object_type": lambda people, request: "user",
     "object_id": lambda people, request: str(uuid4()),
     "object_label": lambda people, request: "Somebody's watch",
+    "exclusive": lambda people, request: False,
     "maker_kind": lambda people, request: "system",
     "maker_id": lambda people, request: str(uuid4()),
     "maker_user": lambda people, request: make_staff(people.bank, Role.OPERATOR, "Dan").pk,

@@ -1,6 +1,7 @@
 """Apple's push service against a local one that speaks HTTP/2 alone."""
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -174,6 +175,16 @@ def test_a_service_that_is_away_is_tried_again(settings: LazySettings, apple: Se
     settings.APNS_URL = "http://127.0.0.1:1"
     found = refused()
     assert (found.reason, found.retry) == ("APNs unavailable: ConnectError", True)
+
+
+def test_neither_handle_nor_token_is_logged(apple: Service, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        PushGateway().send(MESSAGE)
+        apple.answers = [Answer(410, {"reason": "Unregistered"})]
+        refused()
+    said = repr([(record.getMessage(), record.__dict__) for record in caplog.records])
+    assert HANDLE not in said
+    assert apple.asked[0].headers["authorization"].removeprefix("bearer ") not in said
 
 
 def test_it_is_the_gateway_for_apple_only(apple: Service) -> None:

@@ -10,9 +10,9 @@ from django.db import connection, transaction
 from portal import jobs
 from portal.core import clock
 from portal.models import WorkerBeat
-from portal.outbox import operations, tasks
-from portal.outbox.gateways import GatewayError, Outgoing
-from portal.outbox.models import Message, MessageState, SinkDelivery
+from portal.outbox import operations, recipients, tasks
+from portal.outbox.gateways import GatewayError, Outgoing, RecipientGone
+from portal.outbox.models import Message, MessageKind, MessageState, SinkDelivery
 from portal.outbox.operations import deliver, hint, pause, sweep, write
 from portal.outbox.tests.factories import BANK, BODY, RECIPIENT, make_message
 from portal.tests.threads import race
@@ -173,6 +173,37 @@ def test_a_gateway_that_fails_for_now_is_tried_again_later_each_time(monkeypatch
     assert len(gateway.sent) == 8
     message.refresh_from_db()
     assert (message.state, message.attempts, message.last_error) == (MessageState.FAILED, 8, "busy")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("after", "least", "most"),
+    [
+        (timedelta(minutes=5), timedelta(minutes=5), timedelta(minutes=5)),
+        (timedelta(seconds=1), timedelta(seconds=15), timedelta(seconds=30)),
+        (timedelta(hours=9), timedelta(hours=1), timedelta(hours=1)),
+    ],
+)
+def test_a_receiver_says_how_long_to_wait_but_not_beyond_an_hour(
+    after: timedelta, least: timedelta, most: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, FakeGateway(GatewayError("busy", retry=True, after=after)))
+    message = make_message()
+    assert deliver(message.pk) == MessageState.PENDING
+    message.refresh_from_db()
+    assert least <= message.next_try_at - MOMENT <= most
+
+
+@pytest.mark.django_db
+def test_that_a_recipient_is_gone_is_told_once_with_the_bank_and_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[object, ...]] = []
+    monkeypatch.setattr(recipients, "_listeners", {"push": lambda *what: told.append(what)})
+    use(monkeypatch, FakeGateway(RecipientGone("gone", since=MOMENT), RecipientGone("gone")))
+    push = make_message(kind=MessageKind.PUSH, recipient="gcm:handle-1")
+    assert deliver(push.pk) == MessageState.FAILED
+    assert told == [(BANK, "gcm:handle-1", MOMENT)]
+    assert deliver(make_message().pk) == MessageState.FAILED  # nobody wants to know of other kinds
+    assert len(told) == 1
 
 
 def test_the_pause_doubles_up_to_an_hour_and_is_spread() -> None:

@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device
 from devices.operations.activation import block_device, deactivate_device
+from devices.operations.loss import report_lost
 from devices.states import DeviceStatus
 from devices.tests.factories import (
     make_bank,
@@ -22,6 +23,7 @@ from devices.tests.factories import (
     make_token,
     staff_actor,
 )
+from devices.tests.life import hang_everything_on
 from portal.accounts.models import AccessToken, User
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import code_at, enrol
@@ -254,6 +256,8 @@ def violations(page: Page) -> list[str]:
         (Role.AUDITOR, ["/audit", "/audit?event=nonsense", "{event}", "/outbox"]),
         (Role.APPROVER, ["/approvals", "/approvals?state=DONE", "{waiting}", "/approvals/policy"]),
         (Role.SECURITY_OFFICER, ["{waiting}", "/approvals/policy"]),
+        (Role.OPERATOR, ["{device}/report-lost", "{device}/reset-pin", "{lost}", "{lost}/undo-loss"]),
+        (Role.OPERATOR, ["/customers", "/customers?q=nothing", "{customer}", "/devices/bulk"]),
         (Role.ADMINISTRATOR, ["/", "/devices"]),
     ],
 )
@@ -263,8 +267,13 @@ def test_every_page_is_accessible_and_fits_a_phone(
     blocked = make_device(device.owner, nickname="W" * 64, model="M" * 64)
     block_device(actor=staff_actor(bea), device_id=str(blocked.pk), reason="R" * 500)
     waiting = ask(staff_actor(bea), blocked, "R" * 500)
+    lost = make_device(device.owner, nickname="Lost")
+    hang_everything_on(device)
+    report_lost(actor=staff_actor(bea), device_id=str(lost.pk), reason="R" * 500)
     seal_now()
     names = {
+        "lost": f"/devices/{lost.pk}",
+        "customer": f"/customers/{device.owner_id}",
         "waiting": f"/approvals/{waiting.public_id}",
         "device": f"/devices/{device.pk}",
         "blocked": f"/devices/{blocked.pk}",
@@ -276,6 +285,27 @@ def test_every_page_is_accessible_and_fits_a_phone(
     assert found == []
     # A page that is refused is a line in the console; a policy that was broken would be another.
     assert [text for text in visit.complaints if not text.startswith("Failed to load resource")] == []
+
+
+@pytest.mark.parametrize("visit", [True, False], ids=["script", "no-script"], indirect=True)
+def test_a_step_over_ticked_devices_is_tried_then_taken(visit: Visit, bea: User, device: Device) -> None:
+    other = make_device(device.owner, DeviceStatus.RETIRED, model="Old phone")
+    visit.sign_in_as(bea)
+    page = visit.go("/devices")
+    for name in ("Pixel 9", "Old phone"):
+        page.get_by_role("checkbox", name=name).check()
+    page.get_by_role("button", name="Block …").click()
+    expect(page.get_by_role("heading", name="Block 1 device?")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("A device that is retired cannot become blocked.")
+    found = violations(page)
+    page.get_by_label("Reason").fill("Recall")
+    page.get_by_role("button", name="Block 1 device").click()
+    expect(page.get_by_role("heading", name="Block: 2 devices")).to_be_visible()
+    assert [*found, *violations(page)] == []
+    for one, status in ((device, DeviceStatus.BLOCKED), (other, DeviceStatus.RETIRED)):
+        one.refresh_from_db()
+        assert one.status == status
+    assert visit.complaints == []
 
 
 def test_forms_that_say_no_are_accessible(visit: Visit, bea: User, device: Device) -> None:
