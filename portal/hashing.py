@@ -17,7 +17,9 @@ from django.db import connection
 
 from portal.core.errors import RateLimited
 
-NICENESS: Final = 10  # our own choice: about a tenth of what a thread at 0 gets while both want the processor
+# Our own choice: a third of what a thread at 0 gets while both want the processor (sched(7)). At 10, a tenth, PINs
+# themselves took half a minute on a machine that was busy with other things.
+NICENESS: Final = 5
 
 
 class HashingPool:

@@ -18,6 +18,7 @@ from portal.web.marks import humanise
 
 KINDS: Final = [(kind.value, Kind(kind).label) for kind in ISSUED_KINDS]
 MASKED: Final = "Six digits, at least three times *, and the last four. A full card number is never entered here."
+SHORT: Final = {"hmac": "HMAC", "pki": "PKI", "sms": "SMS", "icc": "Chip (ICC)", "nfc": "Contactless (NFC)"}
 DAY: Final = {"type": "date"}
 
 
@@ -133,7 +134,7 @@ class IssueForm(CardlessForm):
     capabilities = forms.MultipleChoiceField(
         label="What it can do",
         required=False,
-        choices=[(word, word.upper() if len(word) < 5 else humanise(word)) for word in CAPABILITIES],
+        choices=[(word, SHORT.get(word) or humanise(word)) for word in CAPABILITIES],
         widget=forms.CheckboxSelectMultiple,
     )
     field_order = (

@@ -8,6 +8,7 @@ from devices.models import (
     Device,
     Fingerprint,
     FingerprintPlatform,
+    IssuedDetails,
     Kind,
     PinReset,
     ResetMethod,
@@ -55,6 +56,7 @@ def issued(device: Device) -> dict[str, object] | None:
     details = details_of(device)
     if details is None:
         return None
+    later: IssuedDetails | None = getattr(device, "replaced_by", None)
     return {
         "is_card": device.kind == Kind.PAYMENT_CARD,
         "number": details.masked_number,
@@ -65,8 +67,9 @@ def issued(device: Device) -> dict[str, object] | None:
         "reference": details.reference,
         "delivered_on": details.delivered_on,
         "expires_on": details.expires_on,
-        "expired": details.expires_on is not None and details.expires_on < clock.now().date(),
+        "expired": details.has_expired(clock.now().date()),
         "replaces_url": reverse("devices:detail", args=[details.replaces_id]) if details.replaces_id else "",
+        "replaced_by_url": reverse("devices:detail", args=[later.device_id]) if later else "",
     }
 
 

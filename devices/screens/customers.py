@@ -86,8 +86,8 @@ def _card(device: Device) -> dict[str, object]:
         "number": details.masked_number if details else "",
         "brand": details.card_brand if details else "",
         "reference": details.reference if details else "",
-        "expires_on": (last_day := details.expires_on if details else None),
-        "expired": last_day is not None and last_day < clock.now().date(),
+        "expires_on": details.expires_on if details else None,
+        "expired": details is not None and details.has_expired(clock.now().date()),
     }
 
 

@@ -18,10 +18,13 @@ from django.db import connection
 
 from devices.management.commands import import_issued_devices as command
 from devices.models import Device, ImportRun, IssuedDetails
+from devices.operations import import_work
 from devices.operations.import_rows import BadRow
-from devices.tests.factories import make_bank, make_card, make_customer
+from devices.operations.imports import content_digest, start_import, upload_import
+from devices.tests.factories import make_bank, make_card, make_customer, make_staff, staff_actor
 from portal.accounts.models import Bank
 from portal.audit.models import AuditEvent
+from portal.core import clock
 
 pytestmark = pytest.mark.django_db
 HEADER = "customer-number,kind,reference,model"
@@ -227,3 +230,52 @@ def test_killed_imports_go_on_without_a_row_twice(tmp_path: Path, child_environm
     assert (code, out) == (1, f"Done: {3999 - before} issued, {before} there already, 1 refused.\n")
     assert Device.objects.count() == IssuedDetails.objects.values("reference").distinct().count() == 3999
     assert AuditEvent.objects.filter(event="device.issued").values("object_id").distinct().count() == 3999
+
+
+WORKER = """
+import sys
+import django
+django.setup()
+from devices.operations import import_work
+advance = import_work._advance
+def told(*args, **kwargs):
+    tally = advance(*args, **kwargs)
+    print("batch", flush=True)
+    return tally
+import_work._advance = told
+import_work.run_import(sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("all_or_nothing", [False, True])
+def test_a_killed_worker_is_followed_by_the_next(
+    all_or_nothing: bool, tmp_path: Path, child_environment: dict[str, str]
+) -> None:
+    bank = make_bank("harbour")
+    make_customer(bank, customer_number="C1")
+    bea = staff_actor(make_staff(bank))
+    data = many(tmp_path, 2000).read_bytes().replace(FULL.encode(), b"411111******0000")
+    upload = upload_import(actor=bea, file_name="cards.csv", data=data, all_or_nothing=all_or_nothing)
+    start_import(actor=bea, run_id=str(upload.pk), digest=content_digest(upload), reason="New stock")
+    moment = clock.now()
+    for batches in (1, 2, 3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(upload.pk)], env=child_environment, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(batches):
+            assert process.stdout.readline() == "batch\n"
+        process.send_signal(signal.SIGKILL)
+        process.stdout.close()
+        assert process.wait() == -signal.SIGKILL
+        upload.refresh_from_db()
+        assert (upload.state, 0 < upload.rows_done < 2000) == ("RUNNING", True)
+        assert Device.objects.count() == upload.rows_issued == (0 if all_or_nothing else upload.rows_done)
+        ImportRun.objects.filter(pk=upload.pk).update(claim_until=moment)  # as a minute later
+    assert import_work.sweep() == 1
+    upload.refresh_from_db()
+    assert (upload.state, upload.rows_done, upload.rows_issued) == ("DONE", 2000, 2000)
+    assert Device.objects.count() == IssuedDetails.objects.values("reference").distinct().count() == 2000
+    assert AuditEvent.objects.filter(event="device.issued").values("object_id").distinct().count() == 2000

@@ -44,6 +44,10 @@ def bea(operator: User) -> Client:
     return signed_in_client(operator)
 
 
+def downloaded(answer: Any) -> str:
+    return b"".join(answer.streaming_content).decode()
+
+
 def file(content: str | bytes = CONTENT, name: str = "tokens.csv") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content.encode() if isinstance(content, str) else content, "text/csv")
 
@@ -82,8 +86,8 @@ def test_from_the_upload_to_the_report(bea: Client) -> None:
     page = bea.get(f"/issued/imports/{run.pk}")
     assert [tile["value"] for tile in page.context["tiles"]] == [3, 1, 0, 2]
     assert b"hx-trigger" not in page.content.split(b'id="progress"')[1]
-    report = b"".join(bea.get(f"/issued/imports/{run.pk}/refused.csv").streaming_content)  # type: ignore[arg-type]
-    assert report.decode().splitlines() == [
+    report = downloaded(bea.get(f"/issued/imports/{run.pk}/refused.csv"))
+    assert report.splitlines() == [
         "line,column,rule,message",
         "3,model,card-number,This holds a full card number. Only its first six and last four digits may come in.",
         "4,customer-number,customer-unknown,The bank has no customer of this number.",
@@ -94,8 +98,7 @@ def test_from_the_upload_to_the_report(bea: Client) -> None:
 
 def test_the_empty_file_names_the_columns(bea: Client) -> None:
     answer = bea.get("/issued/imports/empty.csv")
-    content = b"".join(answer.streaming_content)  # type: ignore[arg-type]
-    assert content.startswith(b"customer-number,kind,reference,")
+    assert downloaded(answer).startswith("customer-number,kind,reference,")
 
 
 @pytest.mark.parametrize(

@@ -215,9 +215,10 @@ def test_a_file_without_rows_is_not_kept(data: bytes, code: str, bea: User) -> N
 
 def test_a_file_over_the_limit_is_not_kept(bea: User, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, limit in (("UPLOAD_LIMIT", 100), ("UPLOAD_ROWS", 19)):
-        with monkeypatch.context() as patch, pytest.raises(InvalidInput) as refusal:
+        with monkeypatch.context() as patch:
             patch.setattr(imports, name, limit)
-            upload(bea, *tokens(20))
+            with pytest.raises(InvalidInput) as refusal:
+                upload(bea, *tokens(20))
         assert refusal.value.fields[0].code == "too-large"
     assert ImportRun.objects.count() == 0
     monkeypatch.setattr(imports, "UPLOAD_ROWS", 20)

@@ -40,6 +40,10 @@ def bea(bank: Bank) -> Client:
     return signed_in_client(make_staff(bank, Role.OPERATOR, "Bea"))
 
 
+def downloaded(answer: Any) -> str:
+    return b"".join(answer.streaming_content).decode()
+
+
 def day(days: int) -> str:
     return (clock.now().date() + timedelta(days=days)).isoformat()
 
@@ -119,7 +123,7 @@ def test_the_list_as_a_file(bea: Client, ada: User) -> None:
     answer = bea.get("/issued/export.csv?kind=payment-card")
     assert (answer["Content-Type"], answer["Cache-Control"]) == ("text/csv; charset=utf-8", "no-store")
     assert answer["Content-Disposition"] == 'attachment; filename="cards-and-tokens.csv"'
-    header, row = csv.reader(StringIO(b"".join(answer.streaming_content).decode()))  # type: ignore[arg-type]
+    header, row = csv.reader(StringIO(downloaded(answer)))
     assert dict(zip(header, row, strict=True))["reference"] == "'=1+1"
 
 
@@ -230,6 +234,8 @@ def test_a_replacement_shows_what_ends_and_leads_to_the_new_one(bea: Client, ada
     new = Device.objects.exclude(pk=device.pk).get()
     assert answer["Location"] == f"/devices/{new.pk}"
     assert told(bea, answer["Location"]) == ["The old one is out of use; 1 session was ended. This is the new one."]
+    assert bea.get(f"/devices/{new.pk}").context["issued"]["replaces_url"] == f"/devices/{device.pk}"
+    assert bea.get(f"/devices/{device.pk}").context["issued"]["replaced_by_url"] == f"/devices/{new.pk}"
 
 
 def test_a_token_is_replaced_without_a_card_number(bea: Client, ada: User) -> None:

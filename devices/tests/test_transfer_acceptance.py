@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.db import transaction
 
+from devices import tasks
 from devices.models import Device, Transfer
 from devices.operations import severing
 from devices.operations.activation import deactivate_device
@@ -286,6 +287,18 @@ def test_the_sweep_closes_what_lapsed_each_once(ada: User, cem: User) -> None:
     assert [fresh(one).state for one in lapsing] == ["EXPIRED", "EXPIRED"]
     assert [fresh(one).state for one in kept] == ["PENDING_APPROVAL", "APPROVED", "ACCEPTED"]
     assert list(AuditEvent.objects.values_list("event", flat=True)) == ["transfer.expired"] * 2
+
+
+def test_the_task_sweeps_once_in_each_half_minute(cem: User, phone: Device) -> None:
+    with time_machine.travel("2024-12-05T00:00:00Z", tick=False) as at:
+        transfer = make_transfer(phone, cem, TransferState.ACCEPTED, effective_at=clock.now() + timedelta(seconds=10))
+        tasks.transfers_sweep()
+        at.shift(29)
+        tasks.transfers_sweep()  # another node was first in this slot
+        assert fresh(transfer).state == "ACCEPTED"
+        at.shift(1)
+        tasks.transfers_sweep()
+        assert fresh(transfer).state == "COMPLETED"
 
 
 def test_what_cannot_change_hands_on_its_date_is_cancelled(ada: User, cem: User, phone: Device) -> None:

@@ -82,8 +82,10 @@ class DialectSchema(AutoSchema):
         if call.representation:
             answers[200] = _response(200, call.representation)
         if call.may_wait and self.dialect.waiting:
-            says = f"{phrase(202)}; with a body: it waits for a second person"
-            answers[202] = OpenApiResponse(self.dialect.waiting.answer, description=says)
+            # A document cannot say "this body or none": where 202 is the answer anyway, words have to do.
+            form = None if call.status == 202 else self.dialect.waiting.answer
+            says = f"{phrase(202)}; with a body and `Location`: it waits for a second person"
+            answers[202] = OpenApiResponse(form, description=says)
         for status in sorted(self._refusals()):
             forms = self.dialect.error_serializers
             answers[status, self.dialect.error_type] = _response(status, forms.get(status, forms[0]))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from devices.models import Kind
+from devices.models import CardKind, Kind
 from devices.states import HeldBy, TransferState
 from portal.accounts.roles import Capability
 from portal.audit.models import AuditEvent
@@ -37,7 +37,12 @@ PAGES: Final = {
 NEEDS: Final = {"message": Capability.OUTBOX_READ, "importrun": Capability.DEVICES_ISSUE}
 
 # Stored words for which people see others. A status has its own look: partials/stored.html.
-WORDS: Final = {"kind": dict(Kind.choices), "held_by": dict(HeldBy.choices), "transfer_state": dict(TransferState.choices)}
+WORDS: Final = {
+    "kind": dict(Kind.choices),
+    "card_kind": dict(CardKind.choices),
+    "held_by": dict(HeldBy.choices),
+    "transfer_state": dict(TransferState.choices),
+}
 
 
 @dataclass(frozen=True)

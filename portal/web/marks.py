@@ -117,6 +117,8 @@ _EVENT_MARKS = {
     "replaced": ("info", "refresh-cw"),
     "requested": ("wait", "hourglass"),
     "approved": ("good", "stamp"),
+    "granted": ("good", "user-check"),
+    "withdrawn": ("off", "undo"),
     "rejected": ("bad", "circle-x"),
     "accepted": ("good", "check"),
     "completed": ("good", "arrow-right-left"),

@@ -10,12 +10,14 @@ from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from devices.models import Device
+from devices.models import Device, ImportRun
 from devices.operations.activation import block_device, deactivate_device
+from devices.operations.imports import upload_import
 from devices.operations.loss import report_lost
 from devices.states import DeviceStatus
 from devices.tests.factories import (
     make_bank,
+    make_card,
     make_customer,
     make_device,
     make_key,
@@ -24,12 +26,15 @@ from devices.tests.factories import (
     staff_actor,
 )
 from devices.tests.life import hang_everything_on
-from portal.accounts.models import AccessToken, User
+from portal.accounts.models import AccessToken, Bank, User
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import code_at, enrol
 from portal.approvals.tests.asking import ask
 from portal.audit.models import AuditEvent
 from portal.audit.sealing import seal_now
+from portal.core.actor import Actor
+from portal.outbox.models import Message, MessageState
+from portal.outbox.tests.factories import make_message
 from portal.web.tests.helpers import signed_in_client
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -229,6 +234,19 @@ def test_the_browser_refuses_inline_script(visit: Visit, bea: User) -> None:
     assert len(visit.complaints) == 1
 
 
+def import_of(actor: Actor) -> ImportRun:
+    """An import that waits to be started, with a row that was refused."""
+    rows = b"customer-number,kind,reference\nC1,otp-token,T1\nC1,phone,T2\n"
+    return upload_import(actor=actor, file_name="F" * 100, data=rows)
+
+
+def failed_message(bank: Bank) -> Message:
+    """One that was given up, with the longest texts."""
+    message = make_message(bank_id=bank.pk, subject="S" * 200)
+    Message.objects.filter(pk=message.pk).update(state=MessageState.FAILED, attempts=8, last_error="E" * 200)
+    return message
+
+
 def violations(page: Page) -> list[str]:
     """What axe-core finds in light and in dark, and whether a phone would have to scroll sideways."""
     found: list[str] = []
@@ -258,6 +276,9 @@ def violations(page: Page) -> list[str]:
         (Role.SECURITY_OFFICER, ["{waiting}", "/approvals/policy"]),
         (Role.OPERATOR, ["{device}/report-lost", "{device}/reset-pin", "{lost}", "{lost}/undo-loss"]),
         (Role.OPERATOR, ["/customers", "/customers?q=nothing", "{customer}", "/devices/bulk"]),
+        (Role.OPERATOR, ["/issued", "/issued?q=nothing", "/issued/new", "{card}/deliver", "{card}/replace"]),
+        (Role.OPERATOR, ["/issued/imports", "/issued/imports/new", "{import}"]),
+        (Role.OPERATOR, ["/outbox?state=failed", "{message}"]),
         (Role.ADMINISTRATOR, ["/", "/devices"]),
     ],
 )
@@ -270,11 +291,16 @@ def test_every_page_is_accessible_and_fits_a_phone(
     lost = make_device(device.owner, nickname="Lost")
     hang_everything_on(device)
     report_lost(actor=staff_actor(bea), device_id=str(lost.pk), reason="R" * 500)
+    card = make_card(device.owner, "PENDING", delivered_on=None, reference="R" * 64, model="M" * 64)
+    run = import_of(staff_actor(bea))
     seal_now()
     names = {
+        "card": f"/devices/{card.pk}",
+        "import": f"/issued/imports/{run.pk}",
         "lost": f"/devices/{lost.pk}",
         "customer": f"/customers/{device.owner_id}",
         "waiting": f"/approvals/{waiting.public_id}",
+        "message": f"/outbox/{failed_message(bea.bank).pk}",
         "device": f"/devices/{device.pk}",
         "blocked": f"/devices/{blocked.pk}",
         "event": f"/audit/{AuditEvent.objects.get(event='device.blocked').pk}",
