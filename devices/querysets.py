@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
-from devices.states import Category, DeviceStatus
+from devices.states import Category, DeviceStatus, TransferState
 from portal import vault
 from portal.core import ids
 from portal.core.actor import Actor
@@ -28,7 +28,18 @@ def push_handle_index(bank_id: UUID, handle: str) -> str:
 
 class DeviceQuerySet(models.QuerySet["Device"]):
     def visible_to(self, actor: Actor) -> Self:
-        """The devices an actor may know of: a customer's own, all of its bank for staff and the bank's server."""
+        """The devices an actor may know of: a customer's own, all of its bank for staff and the bank's server.
+
+        While an approved request is carried out, those that changed hands after it was asked for are not among them:
+        it was meant for the owner of that day.
+        """
+        if actor.approval is not None:
+            return self._visible_to(actor).exclude(
+                transfers__state=TransferState.COMPLETED, transfers__completed_at__gt=actor.approval.asked_at
+            )
+        return self._visible_to(actor)
+
+    def _visible_to(self, actor: Actor) -> Self:
         if actor.is_system:
             return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
         if actor.is_customer:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Model, QuerySet
 
+from devices.models import PinReset
 from portal.accounts.models import AccessToken, PortalSession, RefreshToken
 from portal.core import clock
 from portal.idempotency import KEPT as ANSWERS_KEPT
@@ -18,6 +19,7 @@ SLOTS_KEPT = timedelta(days=1)
 WORKERS_KEPT = timedelta(days=7)
 ORPHANS_KEPT = timedelta(days=1)
 TOKENS_KEPT = timedelta(days=30)  # after they expired, for those who look into an incident
+RESETS_KEPT = timedelta(days=30)  # for those who look into a complaint
 # Until a customer's complaint about a message has come: afterwards its recipient is personal data without a use.
 MESSAGES_KEPT = timedelta(days=90)  # after they were sent or given up
 
@@ -38,6 +40,8 @@ def _old() -> Iterator[tuple[str, QuerySet[Model]]]:
     yield "sessions", PortalSession.objects.over()
     yield "messages", Message.objects.filter(state=MessageState.SENT, sent_at__lt=now - MESSAGES_KEPT)
     yield "messages", Message.objects.filter(state=MessageState.FAILED, next_try_at__lt=now - MESSAGES_KEPT)
+    # An open one whose hour is over is as dead as a closed one; nobody marks those that are never asked for again.
+    yield "pin resets", PinReset.objects.filter(expires_at__lt=now - RESETS_KEPT)
     # A used refresh token is kept while it could come back: that is how a stolen one is noticed (RFC 9700 4.14).
     reused = now - timedelta(seconds=int(str(settings.OAUTH2_PROVIDER["REFRESH_TOKEN_EXPIRE_SECONDS"])))
     yield "refresh tokens", RefreshToken.objects.filter(revoked__lt=reused)

@@ -124,7 +124,9 @@ def _carried_out(checker: Actor, request: ApprovalRequest, payload: Payload) -> 
     known = registered(request.operation)
     if known is None:
         raise InvalidState("This release does not know the operation.", code="operation-unknown")
-    approval = Approval(id=request.public_id, by=checker.label, covers=known.entry.good_for)
+    approval = Approval(
+        id=request.public_id, by=checker.label, covers=known.entry.good_for, asked_at=request.created_at
+    )
     actor = replace(_maker(request), approval=approval, request_id=checker.request_id)
     with transaction.atomic():
         result: Any = known.operation(actor=actor, **payload.arguments)

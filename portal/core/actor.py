@@ -1,6 +1,7 @@
 """Who acts, through which door. Built by the door from the credential alone; the first argument of each operation."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
@@ -32,11 +33,13 @@ class Approval:
     """A second person's yes, for as long as the approved operation runs.
 
     id: the request's (`APR_…`). by: who approved, for people to read. covers: the operations it is good for.
+    asked_at: when it was asked for; what has changed hands since is not what was meant.
     """
 
     id: str
     by: str
     covers: frozenset[str]
+    asked_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

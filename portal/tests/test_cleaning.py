@@ -6,7 +6,9 @@ import pytest
 import time_machine
 from django.db.models import QuerySet
 
-from devices.tests.factories import make_application, make_bank, make_customer
+from devices.models import PinReset, ResetMethod
+from devices.states import ResetState
+from devices.tests.factories import make_application, make_bank, make_customer, make_device
 from portal import cleaning, jobs, tasks
 from portal.accounts.models import AccessToken, PortalSession, RefreshToken, User
 from portal.models import JobSlot, StoredAnswer, WorkerBeat
@@ -98,6 +100,7 @@ def test_sessions_answers_slots_and_workers_go_when_their_time_is_over() -> None
         "workers": 1,
         "sessions": 1,
         "messages": 0,
+        "pin resets": 0,
         "refresh tokens": 0,
         "access tokens": 0,
     }
@@ -146,3 +149,22 @@ def test_of_two_nodes_one_cleans(monkeypatch: pytest.MonkeyPatch) -> None:
         clock.shift(600)
         tasks.clean()
     assert len(runs) == 2
+
+
+def test_pin_resets_go_a_month_after_their_hour(customer: User) -> None:
+    phone = make_device(customer)
+    for name, ago in (("kept", 29), ("gone", 31)):
+        asked_at = MOMENT - ago * DAY
+        PinReset.objects.create(
+            device=phone,
+            owner=customer,
+            method=ResetMethod.SMS,
+            sent=False,
+            code_digest=name,
+            state=ResetState.VOID,
+            created_at=asked_at,
+            expires_at=asked_at,
+            closed_at=asked_at,
+        )
+    assert clean_at(MOMENT)["pin resets"] == 1
+    assert PinReset.objects.get().code_digest == "kept"

@@ -50,5 +50,6 @@ def test_the_primitives_import_without_django(module: str) -> None:
 def test_both_packages_were_looked_at() -> None:
     assert {"portal.core.json", "portal.core.pages", "portal.core.base64url"} <= set(modules("portal.core"))
     assert set(modules("portal.crypto")) == {
-        f"portal.crypto.{name}" for name in ("codes", "digests", "edwards", "keys", "pins", "sealing", "signatures")
+        f"portal.crypto.{name}"
+        for name in ("codes", "digests", "edwards", "keys", "pins", "sealing", "signatures", "webhooks")
     }
