@@ -1,56 +1,25 @@
-"""Devices in the admin: descriptive data is corrected, states change by the same operations as everywhere."""
+"""Devices in the admin: descriptive data is corrected. States change in the portal, which its pages lead to: there a
+step over many devices is one deed, and the bank's four-eyes limit is asked."""
 
 from collections.abc import Mapping
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from devices.models import Device, DeviceKey, Kind
-from devices.operations.activation import Change, activate_device, block_device, deactivate_device
 from devices.operations.corrections import CORRECTABLE, correct_device
 from devices.states import Category, DeviceStatus, HeldBy
 from portal.accounts.roles import Capability
 from portal.core.actor import Actor
-from portal.web.admin_actions import RowAction, run_with_reason
 from portal.web.admin_base import admin_actor
 from portal.web.admin_corrections import OperationAdmin
 from portal.web.admin_lists import choice_filter
 
 
-def _ended(change: Change, done: str) -> str:
-    if not change.changed:
-        return f"was {done} already"
-    count = change.sessions_terminated
-    return f"{done}, {count} open {'session' if count == 1 else 'sessions'} ended"
-
-
-def _activate(actor: Actor, device_id: UUID, reason: str) -> str:
-    change = activate_device(actor=actor, device_id=str(device_id), reason=reason)
-    return "activated" if change.changed else "was active already"
-
-
-def _deactivate(actor: Actor, device_id: UUID, reason: str) -> str:
-    return _ended(deactivate_device(actor=actor, device_id=str(device_id), reason=reason), "deactivated")
-
-
-def _block(actor: Actor, device_id: UUID, reason: str) -> str:
-    return _ended(block_device(actor=actor, device_id=str(device_id), reason=reason), "blocked")
-
-
-ACTIVATE = RowAction("activate", "Activate", "They may use banking services. Ended sessions stay ended.", _activate)
-DEACTIVATE = RowAction(
-    "deactivate", "Deactivate", "They are switched off and their sessions end, until they are activated.", _deactivate
-)
-BLOCK = RowAction(
-    "block", "Block", "They are blocked and their sessions end. Lifting a block needs a second person.", _block
-)
-
-
 class DeviceAdmin(OperationAdmin[Device]):
+    change_list_template = "admin/devices/device/change_list.html"
     view_capabilities = (Capability.DEVICES_READ,)
     change_capability = Capability.DEVICES_CORRECT
     correctable = CORRECTABLE
@@ -82,7 +51,6 @@ class DeviceAdmin(OperationAdmin[Device]):
     ordering = ("-registered_at", "-id")
     search_fields = ("=external_id_last4", "=owner__customer_number", "model", "nickname")
     search_help_text = "Device id, the identifier or its last four, customer number, model or nickname"
-    actions = ("activate", "deactivate", "block")
 
     def rows(self, actor: Actor) -> QuerySet[Device]:
         return Device.objects.visible_to(actor).select_related("owner")
@@ -103,24 +71,6 @@ class DeviceAdmin(OperationAdmin[Device]):
             return found, repeats
         named = Device.objects.named(search_term.strip(), admin_actor(request).bank_id)
         return found | queryset.filter(pk__in=named.values("pk")), repeats
-
-    def has_activate_permission(self, request: HttpRequest) -> bool:
-        return admin_actor(request).can(Capability.DEVICES_ACTIVATE)
-
-    def has_block_permission(self, request: HttpRequest) -> bool:
-        return admin_actor(request).can(Capability.DEVICES_BLOCK)
-
-    @admin.action(permissions=["activate"], description="Activate…")
-    def activate(self, request: HttpRequest, queryset: QuerySet[Device]) -> TemplateResponse | None:
-        return run_with_reason(self, request, ACTIVATE)
-
-    @admin.action(permissions=["activate"], description="Deactivate…")
-    def deactivate(self, request: HttpRequest, queryset: QuerySet[Device]) -> TemplateResponse | None:
-        return run_with_reason(self, request, DEACTIVATE)
-
-    @admin.action(permissions=["block"], description="Block…")
-    def block(self, request: HttpRequest, queryset: QuerySet[Device]) -> TemplateResponse | None:
-        return run_with_reason(self, request, BLOCK)
 
     @admin.display(description="Device id")
     def public_id(self, row: Device) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
-from devices.states import Category, DeviceStatus, TransferState
+from devices.states import Category, DeviceStatus
 from portal import vault
 from portal.core import ids
 from portal.core.actor import Actor
@@ -34,9 +34,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         it was meant for the owner of that day.
         """
         if actor.approval is not None:
-            return self._visible_to(actor).exclude(
-                transfers__state=TransferState.COMPLETED, transfers__completed_at__gt=actor.approval.asked_at
-            )
+            return self._visible_to(actor).exclude(transfers__completed_at__gt=actor.approval.asked_at)
         return self._visible_to(actor)
 
     def _visible_to(self, actor: Actor) -> Self:

@@ -130,11 +130,34 @@ class ImportState(TextChoices):
     WAITING = "WAITING", "Waiting"  # a worker takes it
     RUNNING = "RUNNING", "Running"  # a worker is at it; when its claim runs out, the next goes on
     DONE = "DONE", "Done"
-    REFUSED = "REFUSED", "Refused"  # all-or-nothing, and a row was refused; or whoever started it may not any more
+    REFUSED = "REFUSED", "Refused"  # a row of all-or-nothing was; its starter may not any more; or it keeps failing
     STOPPED = "STOPPED", "Stopped"  # discarded, not started in time, or the command that read the file is gone
 
 
 IMPORT_OPEN: tuple[ImportState, ...] = (ImportState.READY, ImportState.WAITING, ImportState.RUNNING)
+
+IMPORT_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    ImportState.READY: frozenset({ImportState.WAITING, ImportState.STOPPED}),
+    ImportState.WAITING: frozenset({ImportState.RUNNING}),
+    # To RUNNING when the next worker goes on after a claim has run out.
+    ImportState.RUNNING: frozenset(
+        {ImportState.WAITING, ImportState.RUNNING, ImportState.DONE, ImportState.REFUSED, ImportState.STOPPED}
+    ),
+    ImportState.DONE: frozenset(),
+    ImportState.REFUSED: frozenset(),
+    ImportState.STOPPED: frozenset(),
+}
+
+
+def no_way_for_import(before: ImportState, after: ImportState) -> InvalidState | None:
+    """Why an import cannot go from one state to another; None where `IMPORT_TRANSITIONS` lets it."""
+    if after in IMPORT_TRANSITIONS[before]:
+        return None
+    return InvalidState(
+        f"An import that is {before.label.lower()} cannot become {after.label.lower()}.",
+        code="import-state-not-valid",
+        state=before.value,
+    )
 
 
 class CardStatus(TextChoices):

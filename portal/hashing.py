@@ -17,8 +17,8 @@ from django.db import connection
 
 from portal.core.errors import RateLimited
 
-# Our own choice: a third of what a thread at 0 gets while both want the processor (sched(7)). At 10, a tenth, PINs
-# themselves took half a minute on a machine that was busy with other things.
+# Our own choice: about a third of what a thread at 0 gets while both want the processor (sched(7)). PIN checks step
+# back for everything else, and still get on.
 NICENESS: Final = 5
 
 

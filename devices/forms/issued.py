@@ -5,13 +5,13 @@ from typing import Any, Final, cast
 from django import forms
 from django.utils.datastructures import MultiValueDict
 
-from devices.card_numbers import holds_card_number
 from devices.forms.registry import LONGEST_SEARCH, ReasonForm
 from devices.models import ISSUED_KINDS, CardKind, Kind
 from devices.operations.issued_facts import CAPABILITIES, CARD_FIELDS, LONGEST
 from devices.queries.issued import IssuedFilter
 from devices.states import CardStatus
 from portal.core import clock
+from portal.core.card_numbers import holds_card_number
 from portal.core.errors import DomainError, InvalidInput
 from portal.web.forms import Data, PortalForm
 from portal.web.marks import humanise
@@ -63,7 +63,7 @@ class CardlessForm(ReasonForm):
 
 
 def _without_number(value: str) -> str:
-    return "" if holds_card_number(value) else value
+    return "" if len(value) > LONGEST["reason"] or holds_card_number(value) else value
 
 
 class DeliveryForm(CardlessForm):
@@ -90,7 +90,7 @@ class ReplacementForm(CardlessForm):
         help_text=f"{MASKED} Left empty: the same as before.",
         inputmode="numeric",
     )
-    expires_on = forms.DateField(label="Last day", required=False, widget=forms.DateInput(attrs=DAY))
+    expires_on = forms.DateField(label="Valid until", required=False, widget=forms.DateInput(attrs=DAY))
     field_order = ("reference", "card_number", "expires_on", "reason")
 
     def __init__(self, kind: str, data: Data = None) -> None:
@@ -130,7 +130,7 @@ class IssueForm(CardlessForm):
         coerce=lambda word: word == "yes",
         empty_value=None,
     )
-    expires_on = forms.DateField(label="Last day", required=False, widget=forms.DateInput(attrs=DAY))
+    expires_on = forms.DateField(label="Valid until", required=False, widget=forms.DateInput(attrs=DAY))
     capabilities = forms.MultipleChoiceField(
         label="What it can do",
         required=False,

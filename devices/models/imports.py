@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from devices.states import IMPORT_OPEN, ImportState
+from devices.states import IMPORT_OPEN, ImportState, no_way_for_import
 from portal.accounts.models import Bank, User
 from portal.core import ids
 from portal.core.actor import Actor
@@ -28,11 +28,13 @@ class ImportRun(models.Model):
 
     content_sealed: the rows of an uploaded file that can be read, until it is done; "" where a command reads the file
     itself. position: bytes that are done. all_or_nothing: one refused row refuses the file. claim_until: until then
-    one worker has it. started_by: whoever uploaded it; None for a command.
+    one worker has it. attempts: claims since the last batch that was done. uploaded_by: None for a command.
+    started_by: None for a command, and until somebody starts it.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="import_runs")
+    uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     started_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     file_name = models.CharField(max_length=120)
     content_sealed = models.TextField(blank=True)
@@ -44,6 +46,7 @@ class ImportRun(models.Model):
     rows_issued = models.PositiveIntegerField(default=0)
     rows_unchanged = models.PositiveIntegerField(default=0)
     rows_refused = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     claim_until = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -64,12 +67,20 @@ class ImportRun(models.Model):
             models.Index(
                 fields=["created_at"],
                 name="import_waiting",
-                condition=Q(state__in=[ImportState.WAITING, ImportState.RUNNING]),
+                condition=Q(state__in=IMPORT_OPEN),
             ),
         ]
 
     def __str__(self) -> str:
         return self.file_name
+
+    def move_to(self, state: ImportState) -> ImportState:
+        """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""
+        before = ImportState(self.state)
+        if refusal := no_way_for_import(before, state):
+            raise refusal
+        self.state = state
+        return before
 
 
 class ImportRefusal(models.Model):

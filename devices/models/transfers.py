@@ -21,13 +21,15 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
     def visible_to(self, actor: Actor) -> Self:
         """A customer's own, as old or as new owner; all of the bank for its staff; nobody else any.
 
-        Once it is completed, the old owner knows it no more than the device.
+        Once the device is another's, who owned it knows none of its transfers, however they ended. Who was offered
+        it keeps what came of that.
         """
         if actor.is_system:
             return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
         if actor.is_customer:
-            gone = Q(old_owner_id=actor.user_id, state=TransferState.COMPLETED)
-            return self.filter(Q(old_owner_id=actor.user_id) | Q(new_owner_id=actor.user_id), ~gone)
+            owns = Q(device__owner_id=actor.user_id)
+            offered = Q(new_owner_id=actor.user_id) & (~Q(state=TransferState.COMPLETED) | owns)
+            return self.filter(Q(old_owner_id=actor.user_id) & owns | offered)
         return self.filter(bank_id=actor.bank_id) if actor.is_staff else self.none()
 
     def named(self, transfer_id: str) -> Self:

@@ -175,9 +175,8 @@ def _switch_on(
     reason: str,
     may: Callable[[Actor], Verdict],
     policy: Callable[[Actor, Device], Verdict],
-    owned_only: bool = False,
 ) -> Change:
-    device, reason = _locked(actor, device_id, reason, may, owned_only)
+    device, reason = _locked(actor, device_id, reason, may, owned_only=False)
     policy(actor, device).require()
     now = clock.now()
     if device.status == DeviceStatus.ACTIVE:

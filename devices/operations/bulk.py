@@ -71,8 +71,8 @@ def _facts(run: BulkRun) -> dict[str, object]:
 @four_eyes(
     FourEyes(
         name=NAME,
-        label="Switch many devices",
-        always="A step over more devices than your bank's limit, or over one that takes two people by itself.",
+        label="Bulk step",
+        always="A bulk step over more devices than your bank's limit, or over one that takes two people by itself.",
         names=_named,
         preview=_preview,
         facts=_facts,
@@ -99,7 +99,7 @@ def switch_many(*, actor: Actor, run_id: str, step: str, device_ids: list[str], 
     if trial.second_person:
         raise SecondPersonNeeded(trial.second_person, about=run)
     ended: Counter[str] = Counter()
-    lines = [_take(actor, step, line, reason, ended) for line in trial.lines]
+    lines = [_take(actor, run, line, reason, ended) for line in trial.lines]
     run.outcomes, run.ended = [line.entry for line in lines], dict(ended)
     run.save(force_insert=True)
     if any(line.outcome != ALREADY for line in lines):
@@ -108,14 +108,14 @@ def switch_many(*, actor: Actor, run_id: str, step: str, device_ids: list[str], 
     return run
 
 
-def _take(actor: Actor, step: str, line: Line, reason: str, ended: Counter[str]) -> Line:
+def _take(actor: Actor, run: BulkRun, line: Line, reason: str, ended: Counter[str]) -> Line:
     """Take the step over one device. What refuses it undoes that one alone; a second person is asked for all."""
     if line.outcome != CHANGED or line.device is None:
         return line
     try:
-        change = OPERATIONS[step](actor=actor, device_id=str(line.device.pk), reason=reason)
-    except SecondPersonNeeded:
-        raise
+        change = OPERATIONS[run.step](actor=actor, device_id=str(line.device.pk), reason=reason)
+    except SecondPersonNeeded as needed:
+        raise SecondPersonNeeded(needed.message, about=run) from needed
     except DomainError as error:
         return Line(line.name, line.device, REFUSED, error)
     ended.update(change.ended.counts if change.ended else {})

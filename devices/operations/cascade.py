@@ -6,11 +6,11 @@ from enum import Enum, auto
 from typing import Final
 
 from devices.models import Device, DeviceKey, DevicePin, Fingerprint, PinReset, Transfer
+from devices.operations.transfer_notices import tell_that_it_ended
+from devices.operations.transfer_steps import step
 from devices.states import ResetState, TransferState
 from portal.accounts.models import AccessToken
 from portal.accounts.operations.tokens import end_tokens_of_device
-from portal.audit import log as audit
-from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
 
@@ -56,14 +56,12 @@ def _remove_pin(actor: Actor, device: Device) -> int:
 
 def _cancel_transfers(actor: Actor, device: Device) -> int:
     """The device's lock is held, and every operation on transfers takes it first."""
+    reason = "The device was taken out of use."
     cancelled = 0
-    for transfer in Transfer.objects.open().filter(device=device):
-        before = transfer.move_to(TransferState.CANCELLED)
-        transfer.closed_at = clock.now()
-        transfer.end_reason = "The device was switched off."
-        transfer.save(update_fields=["state", "closed_at", "end_reason"])
-        details = {"transfer": transfer.public_id, "before": before.value}
-        audit.record(actor, Event.TRANSFER_CANCELLED, device, reason=transfer.end_reason, details=details)
+    for transfer in Transfer.objects.open().filter(device=device).select_related("old_owner", "new_owner"):
+        transfer.device = device
+        step(actor, transfer, TransferState.CANCELLED, reason, end_reason=reason)
+        tell_that_it_ended(transfer)
         cancelled += 1
     return cancelled
 

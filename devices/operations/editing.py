@@ -47,7 +47,7 @@ class Edit:
 
 @retried_on_conflict
 def edit_device(*, actor: Actor, device_id: str, edit: Edit) -> Device:
-    """Describe an owned device anew (Hyphen seed, "Edit device"). What is so already writes nothing, and no event.
+    """Describe an owned device anew (Hyphen's description, "Edit device"). What is so already writes nothing.
 
     An empty `firebase_token` removes the device's Firebase handle and no other service's. Raises InvalidInput,
     Forbidden, NotFound, InvalidState for a retired device; Conflict `nickname-not-unique`,

@@ -6,7 +6,7 @@ from typing import Final
 
 from devices.models import OWNED_KINDS, ExternalIdKind, Kind, PushPlatform
 from portal.core.errors import FieldProblem, InvalidInput
-from portal.core.texts import line_problems
+from portal.core.texts import LONGEST_REASON, line_problems, reason_problems
 
 # One rule for every door: what may stand in a path segment and what merchants may send (Peere).
 EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -22,7 +22,7 @@ MAX_LENGTHS: Final = {
     "language": 35,  # RFC 5646 4.4.1: what a place for language tags should hold
     "installation_id": 128,
     "push_handle": 4096,  # FCM and APNs tokens are far shorter; no published limit
-    "reason": 500,
+    "reason": LONGEST_REASON,
 }
 DESCRIPTIVE: Final = (
     "nickname",
@@ -84,6 +84,8 @@ class DeviceFacts:
 
 def text_problems(field: str, value: str | None, *, required: bool = False) -> list[FieldProblem]:
     """What is wrong with one line of text about a device; None was not given."""
+    if field == "reason":
+        return reason_problems(value or "", required=required)
     return line_problems(field, value or "", longest=MAX_LENGTHS[field], required=required)
 
 

@@ -1,4 +1,4 @@
-"""Device fingerprints, recorded whenever a customer signs in or signs up (SPiD seed, "POST /devices")."""
+"""Device fingerprints, recorded whenever a customer signs in or signs up (SPiD's description, "POST /devices")."""
 
 from dataclasses import dataclass
 from typing import Final

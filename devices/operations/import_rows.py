@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Protocol
 
-from devices.card_numbers import holds_card_number
-from devices.operations.issued_facts import FULL_NUMBER, IssuedFacts
+from devices.operations.issued_facts import IssuedFacts, day_of
+from portal.core.card_numbers import FULL_NUMBER, holds_card_number
 from portal.core.errors import FieldProblem, InvalidInput
 from portal.core.texts import line_problems
 
@@ -31,6 +31,7 @@ COLUMNS: Final[Mapping[str, str]] = {
 }
 REQUIRED: Final = ("customer-number", "kind", "reference")
 LONGEST_LINE: Final = 8192  # bytes; our own policy: twelve short columns fill a tenth of it
+LONGEST_CELL: Final = 512  # characters; far above what any column takes. A quoted cell may have many lines
 YES_NO: Final = {"": None, "yes": True, "true": True, "no": False, "false": False}
 _NAMES: Final = {ours: column for column, ours in COLUMNS.items()}
 
@@ -113,6 +114,10 @@ def _broken(code: str, message: str) -> InvalidInput:
 
 def _row(line: int, header: list[str], cells: list[str]) -> Row | BadRow:
     found = [header[position] if position < len(header) else "" for position in range(len(cells))]
+    # Before it is looked at for card numbers: that takes time.
+    if long := [column for column, cell in zip(found, cells, strict=True) if len(cell) > LONGEST_CELL]:
+        message = f"This has more than {LONGEST_CELL} characters."
+        return BadRow(line, (FieldProblem(long[0], "max-length", message),))
     full = [column for column, cell in zip(found, cells, strict=True) if holds_card_number(cell)]
     if full:
         return BadRow(line, tuple(FieldProblem(column, "card-number", FULL_NUMBER) for column in full[:1]))
@@ -164,9 +169,7 @@ def _facts(values: Mapping[str, str], problems: list[FieldProblem]) -> IssuedFac
 
 def _day(text: str, name: str, problems: list[FieldProblem]) -> date | None:
     try:
-        if text and len(text) != len("2029-12-31"):
-            raise ValueError
-        return date.fromisoformat(text) if text else None
+        return day_of(text)
     except ValueError:
         problems.append(FieldProblem(_NAMES[name], "invalid-format", "A date looks like 2029-12-31."))
         return None

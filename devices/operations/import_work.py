@@ -10,18 +10,21 @@ looks at every row first, in batches, and then issues all of them in one transac
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import batched
 from typing import Final
+from uuid import UUID
 
-from django.db import models, transaction
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import Q
 
 from devices.models import ImportRun
-from devices.operations.import_batches import BATCH, Rows, Tally, take, write_refusals
-from devices.operations.import_rows import BadRow, Lines, Row, read_rows
-from devices.operations.imports import RUN_TASK, bank_of, content_of, kept_rows, record_end
+from devices.operations.import_batches import BATCH
+from devices.operations.import_engine import CLAIM, ClaimLost, advance, close, end_as_refused, hold, stop
+from devices.operations.import_rows import BadRow, Lines, read_rows
+from devices.operations.imports import RUN_TASK, bank_of, content_of, kept_rows
 from devices.policies import issued as policies
 from devices.states import ImportState
 from portal import jobs
@@ -31,28 +34,16 @@ from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor, Channel
 from portal.core.errors import FieldProblem
-from portal.races import retried_on_conflict
 
-CLAIM: Final = timedelta(seconds=60)  # far above the seconds that a batch takes
 WORK_SECONDS: Final = 20.0  # of one task; then the others have their turn
 READY_KEPT: Final = timedelta(days=7)
-PROGRESS: Final = ("position", "rows_done", "rows_issued", "rows_unchanged", "rows_refused", "claim_until")
+ATTEMPTS: Final = 5  # without one batch done; our own policy: then a person has to look
+FAILED: Final = "The import failed again and again. What was issued stays."
 GONE: Final = "Whoever started the import may not issue devices any more."
 
 log = logging.getLogger(__name__)
 
 type Progress = Callable[[ImportRun, list[BadRow]], None]
-
-
-class ClaimLost(Exception):
-    """Another worker has the run, or it is over."""
-
-
-class _RowsRefused(Exception):
-    """Takes back what all-or-nothing has issued so far."""
-
-    def __init__(self, bad: list[BadRow]) -> None:
-        self.bad = bad
 
 
 def run_import(run_id: str) -> None:
@@ -63,32 +54,43 @@ def run_import(run_id: str) -> None:
     actor = _in_the_name_of(run)
     try:
         if not policies.issue(actor).allowed:
-            _end_as_refused(actor, run, [BadRow(0, (FieldProblem("", "starter-gone", GONE),))])
+            end_as_refused(actor, run, [BadRow(0, (FieldProblem("", "starter-gone", GONE),))])
+            return
+        if run.attempts > ATTEMPTS:
+            end_as_refused(actor, run, [BadRow(0, (FieldProblem("", "failed-too-often", FAILED),))])
             return
         content = content_of(run)
         if _work_on(actor, run, content, until=time.monotonic() + WORK_SECONDS):
-            _close(actor, run, lambda: (row for row, _ in kept_rows(content, 0)))
+            close(actor, run, lambda: (row for row, _ in kept_rows(content, 0)))
         else:
             _give_back(run)
     except ClaimLost:
         log.info("import in other hands", extra={"import_id": run_id})
 
 
+@transaction.atomic
 def _claim(run_id: str) -> ImportRun | None:
     """Of any number of workers exactly one gets the run. The end of its claim says whose it is."""
     now = clock.now()
     due = Q(state=ImportState.WAITING) | Q(state=ImportState.RUNNING, claim_until__lte=now)
-    claimed = (
-        ImportRun.objects.filter(due, pk=run_id)
-        .exclude(content_sealed="")
-        .update(state=ImportState.RUNNING, claim_until=now + CLAIM)
-    )
-    return ImportRun.objects.select_related("started_by").get(pk=run_id) if claimed else None
+    runs = ImportRun.objects.select_for_update(of=("self",)).select_related("started_by")
+    run = runs.filter(due, pk=run_id).exclude(content_sealed="").first()
+    if run is None:
+        return None
+    run.move_to(ImportState.RUNNING)
+    run.claim_until = now + CLAIM
+    run.attempts += 1
+    run.save(update_fields=["state", "claim_until", "attempts"])
+    return run
 
 
+@transaction.atomic
 def _give_back(run: ImportRun) -> None:
-    """Let the next task go on: this one has worked long enough."""
-    _mine(run).update(state=ImportState.WAITING, claim_until=None)
+    """Let the next task go on: this one has worked long enough. Raises ClaimLost."""
+    hold(run)
+    run.move_to(ImportState.WAITING)
+    run.claim_until = None
+    run.save(update_fields=["state", "claim_until"])
     jobs.ring(RUN_TASK, run.pk)
 
 
@@ -104,98 +106,8 @@ def _work_on(actor: Actor, run: ImportRun, content: bytes, *, until: float) -> b
     for some in batched(kept_rows(content, run.position), BATCH):
         if time.monotonic() > until:
             return False
-        _advance(actor, run, [row for row, _ in some], position=some[-1][1], write=not run.all_or_nothing)
+        advance(actor, run, [row for row, _ in some], position=some[-1][1], write=not run.all_or_nothing)
     return True
-
-
-def _mine(run: ImportRun) -> models.QuerySet[ImportRun]:
-    return ImportRun.objects.filter(pk=run.pk, state=ImportState.RUNNING, claim_until=run.claim_until)
-
-
-def _advance(actor: Actor, run: ImportRun, rows: Rows, *, position: int, write: bool) -> Tally:
-    """One batch, and what is in hand follows it. Raises ClaimLost."""
-    tally = _do_batch(actor, run, rows, position=position, write=write)
-    run.refresh_from_db(fields=PROGRESS)  # not before it is committed: a second attempt starts from the same claim
-    return tally
-
-
-@retried_on_conflict
-def _do_batch(actor: Actor, run: ImportRun, rows: Rows, *, position: int, write: bool) -> Tally:
-    """A batch and its progress in one transaction: both stand or neither."""
-    _hold(run)
-    tally = take(actor, run, rows, write=write)
-    write_refusals(run, tally.bad)
-    _count(run, tally, position, issued=write)
-    return tally
-
-
-def _hold(run: ImportRun) -> None:
-    """Lock the row, and see that it is still ours."""
-    if not list(_mine(run).select_for_update().values_list("pk")):
-        raise ClaimLost
-
-
-def _count(run: ImportRun, tally: Tally, position: int, *, issued: bool) -> None:
-    _mine(run).update(
-        position=position,
-        rows_done=F("rows_done") + tally.rows,
-        rows_issued=F("rows_issued") + (tally.issued if issued else 0),
-        rows_unchanged=F("rows_unchanged") + (tally.unchanged if issued else 0),
-        rows_refused=F("rows_refused") + len(tally.bad),
-        claim_until=clock.now() + CLAIM,
-    )
-
-
-def _close(actor: Actor, run: ImportRun, rows: Callable[[], Iterable[Row | BadRow]]) -> None:
-    """After the last row: issue everything where nothing stood in the way, and end the run."""
-    if run.all_or_nothing and run.rows_refused:
-        _end_as_refused(actor, run, [])
-    elif run.all_or_nothing:
-        try:
-            _issue_all(actor, run, rows)
-        except _RowsRefused as refused:
-            _end_as_refused(actor, run, refused.bad)
-    else:
-        _end(actor, run, ImportState.DONE)
-
-
-@retried_on_conflict
-def _issue_all(actor: Actor, run: ImportRun, rows: Callable[[], Iterable[Row | BadRow]]) -> None:
-    """All in one transaction. A row that is refused now, after all, takes everything back."""
-    _hold(run)
-    issued = unchanged = 0
-    bad: list[BadRow] = []
-    for some in batched(rows(), BATCH):
-        tally = take(actor, run, some, write=not bad)
-        issued, unchanged = issued + tally.issued, unchanged + tally.unchanged
-        bad += tally.bad
-    if bad:
-        raise _RowsRefused(bad)
-    _mine(run).update(rows_issued=issued, rows_unchanged=unchanged)
-    run.refresh_from_db(fields=PROGRESS)
-    _end_now(actor, run, ImportState.DONE)
-
-
-def _end_as_refused(actor: Actor, run: ImportRun, bad: list[BadRow]) -> None:
-    with transaction.atomic():
-        _hold(run)
-        write_refusals(run, bad)
-        _mine(run).update(rows_refused=F("rows_refused") + len(bad))
-        run.refresh_from_db(fields=PROGRESS)
-        _end_now(actor, run, ImportState.REFUSED)
-
-
-@transaction.atomic
-def _end(actor: Actor, run: ImportRun, state: ImportState) -> None:
-    _hold(run)
-    _end_now(actor, run, state)
-
-
-def _end_now(actor: Actor, run: ImportRun, state: ImportState) -> None:
-    """In the caller's transaction, with the row held: the file is wiped, the event written."""
-    run.state, run.ended_at, run.content_sealed = state, clock.now(), ""
-    run.save(update_fields=["state", "ended_at", "content_sealed"])
-    record_end(actor, run)
 
 
 def sweep() -> int:
@@ -206,23 +118,20 @@ def sweep() -> int:
         *lapsed.filter(content_sealed=""),
         *ImportRun.objects.filter(state=ImportState.READY, created_at__lte=now - READY_KEPT),
     ]:
-        _stop(run)
+        _try(run.pk, partial(stop, run))
     waiting = ImportRun.objects.filter(state=ImportState.WAITING) | lapsed.exclude(content_sealed="")
     found = list(waiting.order_by("created_at").values_list("pk", flat=True)[:10])
     for run_id in found:
-        try:
-            run_import(str(run_id))
-        except Exception:  # whatever it was: the row is still there, and the claim runs out
-            log.exception("import not carried on", extra={"import_id": str(run_id)})
+        _try(run_id, partial(run_import, str(run_id)))
     return len(found)
 
 
-@transaction.atomic
-def _stop(run: ImportRun) -> None:
-    """End what nobody goes on with, unless somebody just did."""
-    same = ImportRun.objects.filter(pk=run.pk, state=run.state, claim_until=run.claim_until)
-    if list(same.select_for_update().values_list("pk")):
-        _end_now(Actor.system("imports.sweep", bank_id=run.bank_id), run, ImportState.STOPPED)
+def _try(run_id: UUID, work: Callable[[], None]) -> None:
+    """One run that breaks does not keep the others waiting."""
+    try:
+        work()
+    except Exception:  # whatever it was: the row is still there, and the claim runs out
+        log.exception("import not carried on", extra={"import_id": str(run_id)})
 
 
 def import_file(
@@ -245,12 +154,12 @@ def import_file(
     run = _begin(actor, file_name, total, all_or_nothing)
     try:
         for some in batched(read_rows(open_file()), BATCH):
-            tally = _advance(actor, run, some, position=0, write=not all_or_nothing)
+            tally = advance(actor, run, some, position=0, write=not all_or_nothing)
             progress(run, tally.bad)
-        _close(actor, run, lambda: read_rows(open_file()))
+        close(actor, run, lambda: read_rows(open_file()))
     finally:
         if run.ended_at is None:
-            _stop(run)
+            stop(run)
     return run
 
 

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.db import transaction
 
-from devices.card_numbers import holds_card_number
 from devices.models import ImportRun
 from devices.operations.import_batches import write_refusals
 from devices.operations.import_rows import COLUMNS, BadRow, Row, read_rows, wanted_of
@@ -28,13 +27,14 @@ from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
+from portal.core.card_numbers import holds_card_number
 from portal.core.errors import Conflict, InvalidInput, InvalidState, NotFound
 
 START: Final = "device-import.start"
 RUN_TASK: Final = "imports.run"
 CONTENT: Final = "import.content"
-# Our own policy: what a web thread reads in a second or two, and what a worker may hold whole. The command takes files
-# of any size.
+# Our own policy: what a web thread reads in a second or two, and what a worker may hold whole. The command takes
+# files of any size.
 UPLOAD_LIMIT: Final = 2 * 1024 * 1024  # bytes
 UPLOAD_ROWS: Final = 10_000
 TOO_LARGE: Final = "At most 2 MB and 10,000 rows are taken here. Use the command, which takes files of any size."
@@ -44,8 +44,9 @@ NO_NAME: Final = "import.csv"
 def upload_import(*, actor: Actor, file_name: str, data: bytes, all_or_nothing: bool = False) -> ImportRun:
     """Read a file and keep its rows, sealed, until somebody starts the import; each call keeps another.
 
-    data: as `import_rows` describes it, at most `UPLOAD_LIMIT` bytes and `UPLOAD_ROWS` rows. Rows that cannot be read are refused at once;
-    with all_or_nothing one of them ends it (REFUSED, nothing kept). Raises Forbidden, and InvalidInput at `file`.
+    data: as `import_rows` describes it, at most `UPLOAD_LIMIT` bytes and `UPLOAD_ROWS` rows. Rows that cannot be read
+    are refused at once; with all_or_nothing one of them ends it (REFUSED, nothing kept). Raises Forbidden, and
+    InvalidInput at `file`.
     """
     policies.issue(actor).require()
     if len(data) > UPLOAD_LIMIT:
@@ -84,7 +85,7 @@ def _keep(
     refused = bool(bad) and (all_or_nothing or not content)
     run = ImportRun(
         bank_id=bank_of(actor),
-        started_by_id=actor.user_id,
+        uploaded_by_id=actor.user_id,
         file_name=file_name,
         all_or_nothing=all_or_nothing,
         state=ImportState.REFUSED if refused else ImportState.READY,
@@ -153,7 +154,7 @@ def start_import(*, actor: Actor, run_id: str, digest: str, reason: str = "") ->
         raise Conflict("This is not the file that was looked at.", code="content-changed")
     for operation in (START, ISSUE):
         require_by_policy(actor, operation, run)
-    run.state = ImportState.WAITING
+    run.move_to(ImportState.WAITING)
     run.started_by_id = actor.user_id
     run.save(update_fields=["state", "started_by"])
     told = {"rows": run.rows_total, "all_or_nothing": run.all_or_nothing}
@@ -174,7 +175,8 @@ def discard_import(*, actor: Actor, run_id: str) -> ImportRun:
         return run
     if run.state != ImportState.READY:
         raise InvalidState("This import was started already.", code="import-started")
-    run.state, run.ended_at, run.content_sealed = ImportState.STOPPED, clock.now(), ""
+    run.move_to(ImportState.STOPPED)
+    run.ended_at, run.content_sealed = clock.now(), ""
     run.save(update_fields=["state", "ended_at", "content_sealed"])
     record_end(actor, run)
     return run

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from devices.models import Device, IssuedDetails, Kind
-from devices.operations.issued_facts import IssuedFacts, check_reason
+from devices.operations.issued_facts import IssuedFacts, check_reason, day_of
 from devices.operations.notices import tell_owner
 from devices.policies import issued as policies
 from devices.states import Category, DeviceStatus
@@ -101,12 +101,8 @@ def issue_device(
 
 def read_date(field: str, text: str) -> date | None:
     """A date in `2029-12-31`; None for an empty text. Raises InvalidInput."""
-    if not text:
-        return None
     try:
-        if len(text) != len("2029-12-31"):
-            raise ValueError
-        return date.fromisoformat(text)
+        return day_of(text)
     except ValueError:
         raise InvalidInput.at(field, "invalid-format", "A date looks like 2029-12-31.") from None
 

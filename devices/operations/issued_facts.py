@@ -1,14 +1,15 @@
 """What the bank says about a card or token that it issues, and the rules for it."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
 
-from devices.card_numbers import MaskedNumber, holds_card_number, read_masked
 from devices.models import ISSUED_KINDS, CardKind, Device, IssuedDetails, Kind
 from portal.core import clock
+from portal.core.card_numbers import MaskedNumber, read_masked
 from portal.core.errors import FieldProblem, InvalidInput
-from portal.core.texts import line_problems
+from portal.core.texts import LONGEST_REASON, cardless_problems
 
 # The vendor's list of what a device can do (Asseco, device-capabilities), in its order.
 CAPABILITIES: Final = (
@@ -30,10 +31,10 @@ LONGEST: Final = {
     "cardholder_name": 64,
     "card_number": 40,
     "nickname": 64,
-    "reason": 500,
+    "reason": LONGEST_REASON,
 }
 CARD_FIELDS: Final = ("card_number", "card_kind", "card_brand", "cardholder_name")
-FULL_NUMBER: Final = "This holds a full card number. Only its first six and last four digits may come in."
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ class IssuedFacts:
             message = "Six digits, at least three times *, and four digits: 411111******1111."
             problems.append(FieldProblem("card_number", "invalid-format", message))
         if self.expires_on is None:
-            problems.append(FieldProblem("expires_on", "required", "A payment card has a last day."))
+            problems.append(FieldProblem("expires_on", "required", "Say until when the card is valid."))
         return problems
 
     def _no_card_problems(self) -> list[FieldProblem]:
@@ -160,10 +161,8 @@ class IssuedFacts:
 
 
 def text_problems(field: str, value: str, *, required: bool = False) -> list[FieldProblem]:
-    """What is wrong with one line of text about a card or token. A full card number is refused before all else."""
-    if holds_card_number(value):
-        return [FieldProblem(field, "card-number", FULL_NUMBER)]
-    return line_problems(field, value, longest=LONGEST[field], required=required)
+    """What is wrong with one line of text about a card or token; a full card number is."""
+    return cardless_problems(field, value, longest=LONGEST[field], required=required)
 
 
 def check_reason(reason: str, *, required: bool) -> str:
@@ -171,6 +170,15 @@ def check_reason(reason: str, *, required: bool) -> str:
     if problems := text_problems("reason", reason, required=required):
         raise InvalidInput(fields=tuple(problems))
     return reason.strip()
+
+
+def day_of(text: str) -> date | None:
+    """The day in `2029-12-31`, and no other form of a date; None for an empty text. Raises ValueError."""
+    if not text:
+        return None
+    if not _DAY.fullmatch(text):
+        raise ValueError("not a day")
+    return date.fromisoformat(text)
 
 
 def _choice(value: str, field: str, choices: list[str], *, required: bool = False) -> list[FieldProblem]:

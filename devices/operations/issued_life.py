@@ -1,4 +1,4 @@
-"""The life of a card or token after it was issued: delivered, named, replaced. `activation` switches it on and off."""
+"""A card or token after it was issued: delivered, replaced, named. `activation` switches it on and off."""
 
 from dataclasses import dataclass
 from datetime import date

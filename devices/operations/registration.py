@@ -30,7 +30,7 @@ class Registered:
 
 @retried_on_conflict
 def register_device(*, actor: Actor, facts: DeviceFacts, customer_id: str | None = None) -> Registered:
-    """Register a customer's own device. It is active at once (Asseco seed, "Register Device").
+    """Register a customer's own device. It is active at once (Asseco's description, "Register Device").
 
     A customer registers for itself: `customer_id`, when given, has to be its own. The bank's server has to name its
     customer (`USR_…` or the bank's number). The same external identifier again by the same owner: fields that differ

@@ -62,6 +62,6 @@ def _write(person: User, what: str, transfer: Transfer, kind: MessageKind, recip
         recipient=recipient,
         template=f"transfer-{what}",
         subject=SUBJECTS[what],
-        body=render_to_string(f"devices/notices/transfer_{what}.txt", context).strip(),
+        body=render_to_string(f"devices/notices/transfer-{what}.txt", context).strip(),
         about=transfer.device,
     )

@@ -44,7 +44,7 @@ def may_switch_many(actor: Actor, step: Step) -> Verdict:
     """Staff and our own work, with the right for the step itself."""
     if actor.is_staff or actor.is_system:
         return step.may(actor)
-    return Verdict(Forbidden("Only staff switch many devices at once.", code="staff-only"))
+    return Verdict(Forbidden("Only staff take bulk steps.", code="staff-only"))
 
 
 def is_so(device: Device, status: DeviceStatus) -> bool:
@@ -62,7 +62,7 @@ def second_person(actor: Actor, step: Step, named: int, verdicts: Sequence[Verdi
         return ""
     policy = policy_of(actor.bank_id)
     if named > policy.bulk_threshold:
-        return f"A step over more than {policy.bulk_threshold} devices takes a second person."
+        return f"A bulk step over more than {policy.bulk_threshold} devices takes a second person."
     if {NAME, step.operation} & policy.required:
         return "Your bank wants a second person for this."
     if any(verdict.needs_second_person for verdict in verdicts):

@@ -42,7 +42,7 @@ def ready_to_use(device: Device) -> Verdict:
     if details.delivered_on is None:
         return Verdict(InvalidState("It has not been delivered yet. Note the delivery first.", code="not-delivered"))
     if details.has_expired(clock.now().date()):
-        return Verdict(InvalidState("Its last day has passed. Replace it.", code="card-expired"))
+        return Verdict(InvalidState("It is not valid any more. Replace it.", code="card-expired"))
     return YES
 
 

@@ -11,6 +11,7 @@ from django.db.models import Case, Count, Q, When
 from devices import policies
 from devices.models import Device, Fingerprint, Transfer
 from devices.queries.fingerprints import fingerprints_of_customer
+from devices.queries.issued import with_card_status
 from devices.states import DeviceStatus
 from portal.accounts.models import AccessToken, User
 from portal.accounts.models.people import UserQuerySet
@@ -61,9 +62,9 @@ def get_customer(actor: Actor, customer_id: UUID) -> User:
 class Holdings:
     """Everything of one customer that a screen shows.
 
-    devices: those in use first, then the newest; `more` says that there are more of them. sessions: live ones, by
-    device. requests: what waits for a second person at the devices. events: what happened to them and to the
-    customer's own data, newest first.
+    devices: those in use first, then the newest, each with `card_status`; `more` says that there are more of them.
+    sessions: live ones, by device. requests: what waits for a second person at the devices. events: what happened to
+    them and to the customer's own data, newest first.
     """
 
     devices: Sequence[Device]
@@ -112,7 +113,7 @@ def _counts(people: Sequence[UUID]) -> Counter[UUID]:
 def _devices(actor: Actor, customer: User) -> list[Device]:
     in_use_first = Case(When(status=DeviceStatus.RETIRED, then=1), default=0)
     found = Device.objects.visible_to(actor).filter(owner=customer).select_related("owner", "issued", "pin")
-    return list(found.order_by(in_use_first, "-registered_at", "-id")[: MOST + 1])
+    return list(with_card_status(found).order_by(in_use_first, "-registered_at", "-id")[: MOST + 1])
 
 
 def _sessions(devices: Sequence[UUID]) -> Counter[UUID]:

@@ -31,7 +31,7 @@ def _today() -> date:
     return clock.now().date()
 
 
-def _with_card_status(devices: DeviceQuerySet) -> DeviceQuerySet:
+def with_card_status(devices: DeviceQuerySet) -> DeviceQuerySet:
     """Each with `card_status`: the first of these that is true. It is valid through its last day (ISO/IEC 7813)."""
     rules = (
         (Q(lost_at__isnull=False), CardStatus.LOST),
@@ -44,11 +44,11 @@ def _with_card_status(devices: DeviceQuerySet) -> DeviceQuerySet:
 
 
 def card_status_of(device: Device) -> CardStatus:
-    """What a card or token is to its holder. Costs a query unless `issued_devices` found the device."""
+    """What a card or token is to its holder. Costs a query unless `with_card_status` found it."""
     found = getattr(device, "card_status", None)
     if found is None:
         same = Device.objects.filter(pk=device.pk)
-        found = getattr(_with_card_status(same).get(), "card_status")  # noqa: B009  it is annotated
+        found = getattr(with_card_status(same).get(), "card_status")  # noqa: B009  it is annotated
     return CardStatus(found)
 
 
@@ -57,7 +57,7 @@ def issued_devices(actor: Actor) -> DeviceQuerySet:
     if actor.is_staff:
         policies.read(actor).require()
     found = Device.objects.visible_to(actor).issued().in_use()
-    return _with_card_status(found.select_related("owner", "issued"))
+    return with_card_status(found.select_related("owner", "issued"))
 
 
 def get_issued_device(actor: Actor, device_id: str) -> Device:
@@ -159,14 +159,14 @@ def all_issued(actor: Actor, wanted: IssuedFilter | None = None) -> Iterator[Dev
 def imports_page(actor: Actor, cursor: str | None = None) -> Page[ImportRun]:
     """The newest imports of the bank, 25 to a page, in one query; without their content."""
     policies.issue(actor).require()
-    runs = ImportRun.objects.visible_to(actor).select_related("started_by").defer("content_sealed")
+    runs = ImportRun.objects.visible_to(actor).select_related("uploaded_by", "started_by").defer("content_sealed")
     return keyset_page(runs, cursor, fields=("created_at", "id"), size=PAGE_SIZE)
 
 
 def get_import(actor: Actor, run_id: UUID) -> ImportRun:
     """One import of the bank. Raises Forbidden, NotFound."""
     policies.issue(actor).require()
-    runs = ImportRun.objects.visible_to(actor).select_related("started_by").defer("content_sealed")
+    runs = ImportRun.objects.visible_to(actor).select_related("uploaded_by", "started_by").defer("content_sealed")
     run = runs.filter(pk=run_id).first()
     if run is None:
         raise NotFound("There is no such import.")
@@ -178,9 +178,10 @@ def refusals_of(run: ImportRun) -> Iterator[ImportRefusal]:
     return run.refusals.order_by("line", "id").iterator(chunk_size=EXPORTED_AT_ONCE)
 
 
-def first_refusals_of(run: ImportRun) -> list[ImportRefusal]:
-    """The first refused rows, for a page."""
-    return list(run.refusals.order_by("line", "id")[:REFUSALS_SHOWN])
+def first_refusals_of(run: ImportRun) -> tuple[list[ImportRefusal], bool]:
+    """The first refused rows, for a page, and whether there are more."""
+    found = list(run.refusals.order_by("line", "id")[: REFUSALS_SHOWN + 1])
+    return found[:REFUSALS_SHOWN], len(found) > REFUSALS_SHOWN
 
 
 __all__ = [
@@ -198,4 +199,5 @@ __all__ = [
     "issued_devices_page",
     "issued_page",
     "refusals_of",
+    "with_card_status",
 ]

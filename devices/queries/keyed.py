@@ -21,7 +21,8 @@ class Keyed:
 
 def keyed_devices(actor: Actor) -> list[Keyed]:
     """The actor's owned devices in use that have a key, in the order they were registered. Two queries."""
-    return [_keyed(device) for device in _with(actor, _in_use()).order_by("registered_at", "id")]
+    devices = _with(actor, _in_use()).order_by("registered_at", "id")
+    return [keyed for device in devices if (keyed := _keyed(device))]
 
 
 def keyed_device(actor: Actor, public_key: str) -> Keyed:
@@ -34,9 +35,9 @@ def keyed_device(actor: Actor, public_key: str) -> Keyed:
     except InvalidKey:
         raise NotFound("There is no such device.") from None
     device = _with(actor, _in_use().filter(fingerprint=fingerprint)).first()
-    if device is None:
+    if device is None or (keyed := _keyed(device)) is None:
         raise NotFound("There is no such device.")
-    return _keyed(device)
+    return keyed
 
 
 def _in_use() -> QuerySet[DeviceKey]:
@@ -49,7 +50,6 @@ def _with(actor: Actor, keys: QuerySet[DeviceKey]) -> DeviceQuerySet:
     return devices.filter(keys__in=keys).prefetch_related(Prefetch("keys", queryset=keys))
 
 
-def _keyed(device: Device) -> Keyed:
-    """A device has at most one key in use: a constraint holds it."""
-    [key] = device.keys.all()
-    return Keyed(device, key)
+def _keyed(device: Device) -> Keyed | None:
+    """A device has at most one key in use: a constraint holds it. None: it lost its key between the two reads."""
+    return next((Keyed(device, key) for key in device.keys.all()), None)

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from devices.models import PIN_TRIES, Device, DevicePin, PinReset, ResetMethod
 from portal.accounts.models import User
 from portal.accounts.operations.people import contact_of
 from portal.core.actor import Actor
-
-SHOWN_RESETS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,6 @@ def pin_state(device: Device) -> PinState:
         locked_at=pin.locked_at,
         open_reset=PinReset.objects.open().filter(device=device).select_related("started_by").first(),
     )
-
-
-def latest_resets(device: Device) -> list[PinReset]:
-    """The device's last five resets, newest first, with whoever of the staff started them. One query."""
-    resets = PinReset.objects.filter(device=device).select_related("started_by")
-    return list(resets.order_by("-created_at")[:SHOWN_RESETS])
 
 
 def reset_methods(owner: User) -> list[ResetMethod]:

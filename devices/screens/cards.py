@@ -16,9 +16,9 @@ from devices.models import (
 from devices.policies import pins as pin_policies
 from devices.policies.issued import details_of
 from devices.queries.fingerprints import fingerprints_of_device
+from devices.queries.issued import card_status_of
 from devices.queries.pins import pin_of, pin_state, reset_methods
-from devices.states import Category
-from portal.core import clock
+from devices.states import Category, DeviceStatus
 from portal.core.actor import Actor
 
 
@@ -51,6 +51,13 @@ def pin_mark(device: Device) -> str:
     return "pin-locked" if row.is_locked else "pin-set"
 
 
+def card_mark(device: Device) -> str:
+    """The mark for the state of a card or token; one that is out of use has no card status any more."""
+    if device.status == DeviceStatus.RETIRED:
+        return device.status
+    return f"card-{card_status_of(device).value}"
+
+
 def issued(device: Device) -> dict[str, object] | None:
     """What is known of a card or token because the bank issued it. None for a phone."""
     details = details_of(device)
@@ -67,7 +74,7 @@ def issued(device: Device) -> dict[str, object] | None:
         "reference": details.reference,
         "delivered_on": details.delivered_on,
         "expires_on": details.expires_on,
-        "expired": details.has_expired(clock.now().date()),
+        "mark": card_mark(device),
         "replaces_url": reverse("devices:detail", args=[details.replaces_id]) if details.replaces_id else "",
         "replaced_by_url": reverse("devices:detail", args=[later.device_id]) if later else "",
     }

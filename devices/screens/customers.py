@@ -13,7 +13,6 @@ from devices.states import Category, DeviceStatus
 from portal.accounts.models import User
 from portal.accounts.operations.people import contact_of
 from portal.approvals.models import ApprovalRequest
-from portal.core import clock
 from portal.core.actor import Actor
 from portal.web.events import event_row
 from portal.web.waiting import badge
@@ -87,7 +86,7 @@ def _card(device: Device) -> dict[str, object]:
         "brand": details.card_brand if details else "",
         "reference": details.reference if details else "",
         "expires_on": details.expires_on if details else None,
-        "expired": details is not None and details.has_expired(clock.now().date()),
+        "mark": cards.card_mark(device),
     }
 
 

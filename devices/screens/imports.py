@@ -7,13 +7,19 @@ from devices.states import ImportState
 
 
 def row(run: ImportRun) -> dict[str, object]:
-    """An import for the list and its own page. `going`: a worker is at it, so that the page looks again."""
+    """An import for the list and its own page.
+
+    by_command: a command read the file, so that nobody uploaded or started it here. started_by: "" until somebody
+    has. going: a worker is at it, so that the page looks again.
+    """
     return {
         "id": str(run.pk),
         "url": reverse("devices:issued-import", args=[run.pk]),
         "file_name": run.file_name,
         "mark": f"import-{run.state.lower()}",
-        "by": run.started_by.name if run.started_by else "A command",
+        "by_command": run.uploaded_by is None,
+        "uploaded_by": run.uploaded_by.name if run.uploaded_by else "",
+        "started_by": run.started_by.name if run.started_by else "",
         "created_at": run.created_at,
         "ended_at": run.ended_at,
         "all_or_nothing": run.all_or_nothing,

@@ -1,6 +1,6 @@
 """Cards and tokens as the portal's pages show them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +12,12 @@ from devices.operations.issued_life import REPLACE
 from devices.policies import issued as policies
 from devices.policies.verdicts import Verdict
 from devices.queries import issued as queries
+from devices.screens.cards import card_mark
 from devices.screens.registry import row
 from devices.screens.switching import offer
 from devices.states import CardStatus, Category, DeviceStatus
 from portal.approvals.policy import policy_of
+from portal.approvals.registry import label_of
 from portal.core.actor import Actor
 
 
@@ -55,16 +57,21 @@ REPLACE_STEP: Final = Step(
 )
 
 
-def steps(actor: Actor, device: Device) -> list[dict[str, object]]:
-    """What may be done with a card or token now, as on `screens.steps`. Nothing for phones and what is out of use."""
+def steps(actor: Actor, device: Device, waiting: Sequence[Mapping[str, object]] = ()) -> list[dict[str, object]]:
+    """What may be done with a card or token now, as on `screens.steps`. Nothing for phones and what is out of use.
+
+    waiting: what waits for a second person at the device; it is not offered again.
+    """
     if device.category != Category.ISSUED or device.status == DeviceStatus.RETIRED:
         return []
     details = queries.details_of(device)
-    waits = device.lost_at is None and (details is None or details.delivered_on is None)
-    offered = [DELIVER, REPLACE_STEP] if waits else [REPLACE_STEP]
+    asked = {entry["label"] for entry in waiting}
+    undelivered = device.lost_at is None and (details is None or details.delivered_on is None)
+    offered = [DELIVER, REPLACE_STEP] if undelivered else [REPLACE_STEP]
     return [
         offer(step, step.policy(actor, device), device, by_policy=bool(second_person(actor, *step.asks_as)))
         for step in offered
+        if asked.isdisjoint(map(label_of, step.asks_as))
     ]
 
 
@@ -84,14 +91,14 @@ def listed(device: Device) -> dict[str, object]:
         "card_kind": CardKind(details.card_kind).label if details and details.card_kind else "",
         "expires_on": details.expires_on if details else None,
         "delivered": details is not None and details.delivered_on is not None,
-        "mark": f"card-{queries.card_status_of(device).value}",
+        "mark": card_mark(device),
     }
 
 
 NOTES: Final = {
     CardStatus.INACTIVE: "on their way, or switched off",
     CardStatus.VALID: "in use",
-    CardStatus.EXPIRED: "their last day has passed",
+    CardStatus.EXPIRED: "not valid any more",
     CardStatus.BLOCKED: "by their holders or the bank",
     CardStatus.LOST: "blocked for good, unless found",
 }

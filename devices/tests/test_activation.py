@@ -246,7 +246,7 @@ def test_strangers_find_nothing() -> None:
     assert snapshot(device) == rows
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "bell\x07"])
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "bell\x07", "for 4111.1111.1111.1111"])
 def test_staff_give_a_reason_that_can_be_read(reason: str) -> None:
     bank = make_bank()
     device = make_device(make_customer(bank))

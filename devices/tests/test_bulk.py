@@ -230,7 +230,7 @@ def test_more_than_the_threshold_takes_a_second_person(ada: User, bea: Actor, ba
     make_token(user=ada, device=devices[0])
     assert tried(bea, "deactivate", devices[:3]).second_person == ""
     trial = tried(bea, "deactivate", devices)
-    assert trial.second_person == "A step over more than 3 devices takes a second person."
+    assert trial.second_person == "A bulk step over more than 3 devices takes a second person."
     before = states()
     with pytest.raises(ApprovalRequired):
         run(bea, "deactivate", devices)
@@ -267,6 +267,21 @@ def test_the_banks_policy_asks_for_a_second_person(ada: User, bea: Actor, bank: 
         run(bea, "deactivate", devices)
     approve()
     assert {status for status, _ in states().values()} == {"INACTIVE"}
+
+
+def test_a_policy_that_changes_between_trial_and_deed_makes_all_of_them_wait(
+    ada: User, bea: Actor, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [make_device(ada) for _ in range(2)]
+    before, run_id = states(), str(uuid4())
+    threshold(bank, 10, "device.deactivate")
+    monkeypatch.setattr("devices.policies.bulk.second_person", lambda *judged: "")
+    with pytest.raises(ApprovalRequired) as waits:
+        run(bea, "deactivate", devices, run_id)
+    assert waits.value.details["run_id"] == run_id
+    request = ApprovalRequest.objects.get()
+    assert (request.operation, request.object_id, states()) == ("devices.bulk", run_id, before)
+    assert BulkRun.objects.count() == 0
 
 
 def test_nothing_to_change_takes_nobody(ada: User, bea: Actor, bank: Bank) -> None:

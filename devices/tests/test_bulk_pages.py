@@ -142,7 +142,7 @@ def test_above_the_threshold_it_is_asked_for(bea: Client, ada: User, bank: Bank)
     ApprovalPolicy.objects.create(bank=bank, required=[], bulk_threshold=1, updated_at=clock.now())
     devices = [make_device(ada), make_device(ada)]
     trial = tried(bea, "block", devices)
-    assert trial.context["trial"]["asks"] == "A step over more than 1 devices takes a second person."
+    assert trial.context["trial"]["asks"] == "A bulk step over more than 1 devices takes a second person."
     answer = bea.post("/devices/bulk/take", sent(trial))
     request = ApprovalRequest.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, f"/approvals/{request.public_id}")

@@ -1,5 +1,6 @@
 """The customers of a bank, and everything of one of them on one screen."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,10 +8,13 @@ from django.test import Client
 
 from devices.models import Device, DevicePin, IssuedDetails
 from devices.operations.loss import report_lost, undo_loss
-from devices.states import DeviceStatus, TransferState
+from devices.queries.customers import holdings_of
+from devices.screens.cards import card_mark
+from devices.states import DeviceStatus, HeldBy, TransferState
 from devices.tests.factories import (
     customer_actor,
     make_bank,
+    make_card,
     make_customer,
     make_device,
     make_staff,
@@ -236,3 +240,37 @@ def test_more_than_fifty_devices_lead_on_to_the_list(bea: Client, ada: User) -> 
     answer = page(bea, ada)
     assert len(answer.context["phones"]) == 50
     assert '/devices?q=MIGR00002"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("values", "mark"),
+    [
+        ({"status": DeviceStatus.ACTIVE}, "card-valid"),
+        ({"status": DeviceStatus.PENDING}, "card-inactive"),
+        ({"status": DeviceStatus.BLOCKED, "held_by": HeldBy.BANK}, "card-blocked"),
+        ({"status": DeviceStatus.BLOCKED, "held_by": HeldBy.BANK, "lost": True}, "card-reported-as-lost"),
+        ({"status": DeviceStatus.ACTIVE, "expired": True}, "card-expired"),
+        ({"status": DeviceStatus.BLOCKED, "held_by": HeldBy.BANK, "expired": True}, "card-blocked"),
+        ({"status": DeviceStatus.RETIRED}, "RETIRED"),
+    ],
+)
+def test_a_card_is_in_the_same_state_on_every_page(values: dict[str, Any], mark: str, bea: Client, ada: User) -> None:
+    if values.pop("lost", False):
+        values["lost_at"] = clock.now()
+    if values.pop("expired", False):
+        values["expires_on"] = clock.now().date() - timedelta(days=1)
+    card = make_card(ada, **values)
+    seen = [row["mark"] for row in bea.get("/issued").context["devices"]]  # not those that are out of use
+    assert seen == ([] if mark == "RETIRED" else [mark])
+    assert [row["mark"] for row in page(bea, ada).context["cards"]] == [mark]
+    assert bea.get(f"/devices/{card.pk}").context["issued"]["mark"] == mark
+
+
+def test_the_state_of_cards_costs_no_query_of_its_own(bank: Bank, ada: User) -> None:
+    actor = staff_actor(make_staff(bank))
+    for _ in range(20):
+        make_card(ada)
+    with at_most(6):
+        found = holdings_of(actor, ada)
+    with at_most(0):
+        assert {card_mark(device) for device in found.devices} == {"card-valid"}

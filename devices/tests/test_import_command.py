@@ -237,12 +237,12 @@ import sys
 import django
 django.setup()
 from devices.operations import import_work
-advance = import_work._advance
+advance = import_work.advance
 def told(*args, **kwargs):
     tally = advance(*args, **kwargs)
     print("batch", flush=True)
     return tally
-import_work._advance = told
+import_work.advance = told
 import_work.run_import(sys.argv[1])
 """
 

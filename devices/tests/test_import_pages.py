@@ -1,5 +1,6 @@
 """The portal's pages about imports."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from portal.accounts.models import Bank, User
 from portal.accounts.roles import Role
 from portal.approvals.models import ApprovalPolicy, ApprovalRequest
 from portal.core import clock
+from portal.core.actor import Actor, Channel
 from portal.web.tests.helpers import refusals, signed_in_client
 from portal.web.uploads import ROOM
 
@@ -93,7 +95,43 @@ def test_from_the_upload_to_the_report(bea: Client) -> None:
         "4,customer-number,customer-unknown,The bank has no customer of this number.",
     ]
     [row] = bea.get("/issued/imports").context["imports"]
-    assert (row["file_name"], row["by"], row["issued"], row["refused"]) == ("tokens.csv", "Bea", 1, 2)
+    assert (row["file_name"], row["uploaded_by"], row["issued"], row["refused"]) == ("tokens.csv", "Bea", 1, 2)
+
+
+def test_the_pages_name_who_uploaded_it_and_who_started_it(bank: Bank, bea: Client) -> None:
+    run = uploaded(bea)
+    [row] = bea.get("/issued/imports").context["imports"]
+    assert (row["uploaded_by"], row["started_by"]) == ("Bea", "")
+    page = bea.get(f"/issued/imports/{run.pk}").content.decode()
+    assert ("by Bea" in page, ", started by" in page) == (True, False)
+
+    started(signed_in_client(make_staff(bank, Role.OPERATOR, "Avi")), run)
+    assert "by Bea, started by Avi" in bea.get(f"/issued/imports/{run.pk}").content.decode()
+    [row] = bea.get("/issued/imports").context["imports"]
+    assert (row["uploaded_by"], row["started_by"]) == ("Bea", "Avi")
+
+
+def test_a_run_of_a_command_is_said_to_be_one(bank: Bank, bea: Client) -> None:
+    run = import_work.import_file(
+        actor=Actor.system("import_issued_devices", bank_id=bank.pk, channel=Channel.COMMAND),
+        file_name="tokens.csv",
+        open_file=lambda: BytesIO(CONTENT.encode()),
+    )
+    page = bea.get(f"/issued/imports/{run.pk}").content.decode()
+    assert ("by a command" in page, "uploaded" in page) == (True, False)
+    listed = bea.get("/issued/imports")
+    [row] = listed.context["imports"]
+    assert (row["by_command"], row["uploaded_by"], row["started_by"]) == (True, "", "")
+    assert listed.content.decode().count("A command") == 2
+
+
+@pytest.mark.parametrize(("number", "more"), [(50, False), (51, True)])
+def test_the_page_says_when_it_does_not_show_every_refused_row(number: int, more: bool, bea: Client) -> None:
+    rows = "".join(f"C1,phone,T{index}\n" for index in range(number))
+    bea.post(NEW, {"file": file(f"customer-number,kind,reference\n{rows}")})
+    page = bea.get(f"/issued/imports/{ImportRun.objects.get().pk}")
+    assert (page.context["more"], len(page.context["refusals"])) == (more, 50)
+    assert ("These are the first 50" in page.content.decode()) == more
 
 
 def test_the_empty_file_names_the_columns(bea: Client) -> None:

@@ -4,7 +4,8 @@ from io import BytesIO
 
 import pytest
 
-from devices.operations.import_rows import LONGEST_LINE, BadRow, Row, Wanted, read_rows, wanted_of
+from devices.operations import import_rows
+from devices.operations.import_rows import LONGEST_CELL, LONGEST_LINE, BadRow, Row, Wanted, read_rows, wanted_of
 from portal.core.errors import InvalidInput
 
 HEADER = "customer-number,kind,reference"
@@ -56,6 +57,17 @@ def test_a_full_card_number_in_any_cell_refuses_the_row_and_is_not_kept(column: 
     assert FULL not in repr(row)
 
 
+def test_a_cell_that_is_far_too_long_is_refused_before_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(import_rows, "holds_card_number", lambda text: looked.append(len(text)))
+    lines = "1 \n" * LONGEST_CELL
+    long, short = read(f'{HEADER}\nC1,smart-card,"{lines}"\nC2,smart-card,{"R" * LONGEST_CELL}\n')
+    assert isinstance(long, BadRow)
+    assert [(problem.field, problem.code) for problem in long.problems] == [("reference", "max-length")]
+    assert isinstance(short, Row)
+    assert looked == [2, 10, LONGEST_CELL]
+
+
 @pytest.mark.parametrize("line", ["C1,smart-card", "C1,smart-card,R1,more"])
 def test_a_row_of_another_length_is_refused(line: str) -> None:
     [row] = read(f"{HEADER}\n{line}\n")
@@ -92,6 +104,8 @@ def test_a_whole_card() -> None:
         ({"kind": "phone"}, [("kind", "unknown-enum")]),
         ({"is_primary": "maybe"}, [("is-primary", "unknown-enum")]),
         ({"delivery_date": "31.1.2020"}, [("delivery-date", "invalid-format")]),
+        ({"delivery_date": "2029-W52-1"}, [("delivery-date", "invalid-format")]),
+        ({"delivery_date": "٢٠٢٠-01-31"}, [("delivery-date", "invalid-format")]),
         ({"capabilities": "fly"}, [("capabilities", "unknown-enum")]),
         ({"card_kind": "debit-card"}, [("card-kind", "combination-required")]),
         (

@@ -152,6 +152,7 @@ def test_a_full_card_number_is_refused_in_every_text_and_kept_nowhere(field: str
         ({"card_kind": "gold"}, "card_kind", "unknown-enum"),
         ({"expires_on": ""}, "expires_on", "required"),
         ({"expires_on": "12/29"}, "expires_on", "invalid-format"),
+        ({"expires_on": "2999-W52-1"}, "expires_on", "invalid-format"),
         ({"expires_on": "20291231"}, "expires_on", "invalid-format"),
         ({"expires_on": "2020-01-01"}, "expires_on", "out-of-range"),
         ({"delivered_on": "2999-01-01"}, "delivered_on", "out-of-range"),

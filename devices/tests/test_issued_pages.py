@@ -266,3 +266,6 @@ def test_what_takes_a_second_person_says_so_and_waits() -> None:
     assert bea.post(f"/devices/{device.pk}/replace", values)["Location"] == f"/devices/{device.pk}"
     assert sorted(ApprovalRequest.objects.values_list("operation", flat=True)) == ["device.issue", "device.replace"]
     assert (Device.objects.count(), refusals()) == (1, [])
+    page = bea.get(f"/devices/{device.pk}").context
+    assert [badge["label"] for badge in page["waiting"]] == ["Replace a card or token"]
+    assert "replace" not in [action["name"] for action in page["actions"]]

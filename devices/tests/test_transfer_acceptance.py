@@ -209,6 +209,8 @@ def test_the_claim_has_to_be_the_acceptor(ada: User, cem: User, offer: Transfer)
 @pytest.mark.parametrize("state", [state for state in TransferState if state != TransferState.APPROVED])
 def test_only_an_approved_transfer_is_accepted(state: TransferState, cem: User, phone: Device) -> None:
     transfer = make_transfer(phone, cem, state, code=CODE)
+    if state == TransferState.COMPLETED:
+        Device.objects.filter(pk=phone.pk).update(owner=cem)
     expected = {
         "ACCEPTED": (Conflict, "already-accepted"),
         "COMPLETED": (Conflict, "already-accepted"),

@@ -37,6 +37,7 @@ from portal.audit.models import AuditEvent
 from portal.core import clock, ids
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, DomainError, Expired, Forbidden, InvalidInput, InvalidState, NotFound
+from portal.outbox.models import Message
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = ids.spell("TRF", ids.new_id())
@@ -323,7 +324,9 @@ def test_a_device_that_is_switched_off_moves_no_more(state: str, ada: User, cem:
         switch(actor=staff_actor(bea), device_id=device.public_id, reason="Suspicious")
         transfer.refresh_from_db()
         assert transfer.state == "CANCELLED"
-        assert story(device)[0] == ("transfer.cancelled", "")
+        assert story(device)[0] == ("transfer.cancelled", "CANCELLED")
+        told = Message.objects.filter(template="transfer-ended", about_id=str(device.pk))
+        assert told.count() == (1 if state == TransferState.PENDING_APPROVAL else 2)
 
 
 # Every state × every transition.

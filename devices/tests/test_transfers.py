@@ -226,9 +226,40 @@ def test_both_people_and_the_banks_staff_see_it_and_nobody_else(
     Transfer.objects.filter(pk=transfer.pk).update(
         state="COMPLETED", accepted_at=clock.now(), completed_at=clock.now(), closed_at=clock.now()
     )
+    Device.objects.filter(pk=phone.pk).update(owner=cem)
     with pytest.raises(NotFound):
         get_transfer(customer_actor(ada), transfer.public_id)
     assert get_transfer(customer_actor(cem), transfer.public_id) == transfer
+
+
+@pytest.mark.parametrize("ended", ["CANCELLED", "REJECTED", "EXPIRED", "COMPLETED"])
+def test_once_it_is_anothers_earlier_transfers_are_gone_with_the_device(
+    ended: str, ada: User, cem: User, phone: Device
+) -> None:
+    eve = make_customer(ada.bank, "Eve")
+    first = make_transfer(phone, cem, ended)
+    assert get_transfer(customer_actor(ada), first.public_id) == first  # it is still hers
+    phone.owner = cem
+    phone.save()
+    offer = make_transfer(phone, eve)
+    assert get_transfer(customer_actor(cem), first.public_id) == first
+    for person in (cem, eve):
+        assert get_transfer(customer_actor(person), offer.public_id) == offer
+    for transfer in (first, offer):
+        with pytest.raises(NotFound):
+            get_transfer(customer_actor(ada), transfer.public_id)
+    Transfer.objects.filter(pk=offer.pk).update(
+        state="COMPLETED", accepted_at=clock.now(), completed_at=clock.now(), closed_at=clock.now()
+    )
+    Device.objects.filter(pk=phone.pk).update(owner=eve)
+    assert get_transfer(customer_actor(eve), offer.public_id) == offer
+    with pytest.raises(NotFound):
+        get_transfer(customer_actor(cem), offer.public_id)
+    if ended == "COMPLETED":
+        with pytest.raises(NotFound):
+            get_transfer(customer_actor(cem), first.public_id)
+    else:  # what was offered to him and came to nothing he may still look up
+        assert get_transfer(customer_actor(cem), first.public_id) == first
 
 
 def test_what_waits_for_a_person_is_what_they_may_decide(ada: User, cem: User, bea: User, avi: User) -> None:

@@ -152,11 +152,12 @@ def _run(request: StaffRequest, run_id: UUID) -> ImportRun:
 def _page(request: StaffRequest, run: ImportRun, form: StartForm | None = None) -> HttpResponse:
     form = form or StartForm()
     shown = screens.row(run)
+    refusals, more = queries.first_refusals_of(run)
     context = {
         "run": shown,
         "tiles": screens.tiles(run),
-        "refusals": [screens.refusal(found) for found in queries.first_refusals_of(run)],
-        "most": queries.REFUSALS_SHOWN,
+        "refusals": [screens.refusal(found) for found in refusals],
+        "more": more,
         "waiting": badges(request.actor, run) if shown["ready"] else [],
         "asks": second_person(request.actor, operations.START, ISSUE) if shown["ready"] else "",
         "digest": operations.content_digest(run) if shown["ready"] else "",

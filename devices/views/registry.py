@@ -63,7 +63,7 @@ def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
         "actions": [
             *screens.steps(request.actor, device, waiting),
             *loss.steps(request.actor, device, waiting),
-            *issued.steps(request.actor, device),
+            *issued.steps(request.actor, device, waiting),
         ],
         "waiting": waiting,
         "loss": loss.banner(device),

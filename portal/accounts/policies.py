@@ -8,7 +8,7 @@ from portal.accounts.models import Application
 from portal.accounts.roles import Capability, who_can
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, InvalidInput
-from portal.core.texts import line_problems
+from portal.core.texts import reason_problems
 
 LONGEST_STAFF_TOKEN = timedelta(minutes=15)
 
@@ -50,8 +50,9 @@ def require_staff_token(actor: Actor, user_id: UUID, lifetime: timedelta) -> Non
 
 
 def require_reason(reason: str) -> None:
-    """What people will ask about later says why, in one line of up to 500 characters. Raises InvalidInput."""
-    if problems := line_problems("reason", reason, longest=500, required=True):
+    """What people will ask about later says why, in one line of up to 500 characters without a card number. Raises
+    InvalidInput."""
+    if problems := reason_problems(reason, required=True):
         raise InvalidInput(fields=tuple(problems))
 
 

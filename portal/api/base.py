@@ -6,6 +6,7 @@ the rest: the caller, the size of the body, strict input, stored answers, refusa
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db import Error as DatabaseProblem
@@ -73,12 +74,14 @@ def call_of(handler: Handler) -> Call:
 class DialectView(APIView):
     """One endpoint.
 
-    required_scopes: for all methods, or by method ("GET"); one of them is enough. A handler gets the path's
+    required_scopes: for all methods, or by method ("GET"); one of them is enough. secret_body: a POST's body holds a
+    PIN or a code, so that with an Idempotency-Key neither body nor answer is kept. A handler gets the path's
     arguments; `self.actor` is the caller, `self.values` the body's values, `self.query` the query's.
     """
 
     dialect: ClassVar[Dialect]
     required_scopes: ClassVar[frozenset[str] | Mapping[str, frozenset[str]]] = frozenset()
+    secret_body: ClassVar[bool] = False
 
     http: HttpRequest
     actor: Actor  # from the moment the token has opened the endpoint
@@ -127,7 +130,8 @@ class DialectView(APIView):
         self.admit()
         require_size(request)
         data = read_bytes(request) if call_of(handler).body else b""
-        return once.answer(request, self.actor, data, lambda: self._answer(request, handler, data))
+        work = partial(self._answer, request, handler, data)
+        return once.answer(request, self.actor, data, work, secret=self.secret_body)
 
     def admit(self) -> None:
         """What a dialect asks of a caller besides its token. Raises DomainError."""

@@ -13,16 +13,19 @@ from portal.core.actor import Actor
 logger = logging.getLogger("portal.api")
 
 
-def answer(request: HttpRequest, actor: Actor, data: bytes, work: Callable[[], HttpResponse]) -> HttpResponse:
+def answer(
+    request: HttpRequest, actor: Actor, data: bytes, work: Callable[[], HttpResponse], *, secret: bool = False
+) -> HttpResponse:
     """Do the work, or give the answer that the same client, user, path and key had before (`Idempotent-Replayed`).
 
-    work: answers, and turns its own errors into answers. Raises what `idempotency.begin` raises.
+    work: answers, and turns its own errors into answers. secret: the body holds a PIN or a code, so there are no
+    repeats: a used key is refused. Raises what `idempotency.begin` raises.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if request.method != "POST" or key is None:
         return work()
     begun = idempotency.begin(
-        client_id=actor.application_id, user_id=actor.user_id, path=request.path, key=key, body=data
+        client_id=actor.application_id, user_id=actor.user_id, path=request.path, key=key, body=data, secret=secret
     )
     if isinstance(begun, idempotency.Replay):
         if begun.status >= 400:

@@ -1,6 +1,7 @@
 """Deciding on requests. The approved one runs in the transaction of the decision: both stand or neither."""
 
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from portal.accounts.policies import require_reason
 from portal.approvals import payloads, policies, trail
 from portal.approvals.models import ApprovalRequest
 from portal.approvals.payloads import Payload
-from portal.approvals.registry import registered
+from portal.approvals.registry import Registered, registered
 from portal.approvals.states import RequestState
 from portal.audit.events import Event
 from portal.core import clock, ids
@@ -128,13 +129,27 @@ def _carried_out(checker: Actor, request: ApprovalRequest, payload: Payload) -> 
         id=request.public_id, by=checker.label, covers=known.entry.good_for, asked_at=request.created_at
     )
     actor = replace(_maker(request), approval=approval, request_id=checker.request_id)
+    _require_fit(known, payload)
     with transaction.atomic():
         result: Any = known.operation(actor=actor, **payload.arguments)
     return known.entry.facts(result)
 
 
+def _require_fit(known: Registered, payload: Payload) -> None:
+    """A release between the request and the yes may have changed what the operation takes."""
+    try:
+        signature(known.operation).bind(actor=None, **payload.arguments)
+    except TypeError:
+        raise InvalidState(
+            "The operation has changed since. It has to be asked for anew.", code="payload-outdated"
+        ) from None
+
+
 def _maker(request: ApprovalRequest) -> Actor:
-    """Whoever asked, as they are now: with what the role allows today, and not at all when suspended meanwhile."""
+    """Whoever asked, as they are now: with what the role allows today, and not at all when suspended meanwhile.
+
+    A bank's server also needs the scope and the dialect it asked with: no token is there to bring them.
+    """
     channel = Channel(request.channel)
     if request.maker_kind == ActorKind.STAFF:
         person = request.maker_user
@@ -143,7 +158,7 @@ def _maker(request: ApprovalRequest) -> Actor:
     elif request.maker_kind == ActorKind.BANK:
         clients = Application.objects.filter(bank_id=request.bank_id, suspended_at=None)
         client = clients.filter(client_id=request.maker_id).first()
-        if client is not None:
+        if client is not None and "devices:admin" in client.allowed_scopes and channel.value in client.dialects:
             return client_actor(client, channel=channel)
     elif request.maker_kind == ActorKind.SYSTEM:
         return Actor.system(request.maker_id, bank_id=request.bank_id, channel=channel)

@@ -68,7 +68,7 @@ def change_policy(*, actor: Actor, required: list[str], bulk_threshold: int, rea
     require_capability(actor, Capability.APPROVALS_POLICY)
     require_reason(reason)
     _check(required, bulk_threshold)
-    bank = Bank.objects.visible_to(actor).select_for_update().get()
+    bank = Bank.objects.visible_to(actor).select_for_update(no_key=True).get()
     before = policy_of(bank.pk)
     wanted = Policy(frozenset(required), bulk_threshold)
     if wanted == before:

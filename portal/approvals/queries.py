@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Case, Count, F, Value, When
 
 from portal.accounts.models import Bank
+from portal.accounts.roles import Capability
 from portal.approvals import policies
 from portal.approvals.models import ApprovalRequest, ApprovalRequestQuerySet
 from portal.approvals.operations import read_id
@@ -80,11 +81,13 @@ def shown(actor: Actor, request: ApprovalRequest) -> Shown:
         return Shown(request, payload, known.entry.preview(actor, payload.arguments))
     except DomainError as error:  # the object is gone meanwhile: carried out, it would be refused
         return Shown(request, payload, [(None, error.message)])
+    except (KeyError, TypeError, ValueError):  # stored by a release whose operation took other arguments
+        return Shown(request, payload, [(None, "What it would do cannot be shown.")])
 
 
 def open_about(actor: Actor, obj: models.Model) -> list[ApprovalRequest]:
     """What waits for a second person at one object, for its badge. One query; nothing for who may not look."""
-    if not (actor.is_bank or actor.can("approvals.read")):
+    if not (actor.is_bank or actor.can(Capability.APPROVALS_READ)):
         return []
     return list(requests_visible_to(actor).open().about(obj))
 

@@ -5,7 +5,7 @@ from django.db.models import TextChoices
 
 class RequestState(TextChoices):
     PENDING = "PENDING", "Waiting"  # a second person decides, its maker may withdraw it
-    DONE = "DONE", "Done"  # approved, and carried out in the same transaction
+    DONE = "DONE", "Carried out"  # approved, and done in the same transaction
     FAILED = "FAILED", "Not carried out"  # approved, but the operation refused; nothing was changed
     REJECTED = "REJECTED", "Rejected"
     EXPIRED = "EXPIRED", "Expired"

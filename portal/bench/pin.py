@@ -30,7 +30,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PINS: Final = ("194738", "507392")
 PROBES: Final = 4  # callers of the other endpoint
 WARM_UP: Final = 1.0  # seconds that are not measured
-START: Final = 120.0  # seconds that a portal may take to start, on a busy machine too
+START: Final = 120.0  # seconds that a portal may take to start
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, InvalidInput, InvalidState, NotFound
-from portal.core.texts import line_problems
+from portal.core.texts import reason_problems
 from portal.outbox.models import Message, MessageState
 
 CAPABILITY = "outbox.resend"
-LONGEST_REASON = 500
 
 
 def require_resend(actor: Actor) -> None:
@@ -31,7 +30,7 @@ def resend_message(*, actor: Actor, message_id: UUID, reason: str) -> Message:
     NotFound, InvalidInput; InvalidState `message-sent`: what was sent is wiped.
     """
     require_resend(actor)
-    if problems := line_problems("reason", reason, longest=LONGEST_REASON, required=True):
+    if problems := reason_problems(reason, required=True):
         raise InvalidInput(fields=tuple(problems))
     message = Message.objects.visible_to(actor).select_for_update().filter(pk=message_id).first()
     if message is None:

@@ -111,6 +111,32 @@ def test_an_answer_that_was_not_kept_is_not_made_twice() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("guess", [BODY, b"another"])
+def test_of_a_secret_body_nothing_is_kept_and_nothing_compared(guess: bytes) -> None:
+    def secret(body: bytes) -> Fresh | Replay:
+        return idempotency.begin(client_id=1, user_id="ann", path=PATH, key="k-1", body=body, secret=True)
+
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        fresh = secret(BODY)
+        assert isinstance(fresh, Fresh)
+        with pytest.raises(Conflict) as caught:
+            secret(guess)
+        assert caught.value.code == "idempotency-key-in-use"
+        idempotency.finish(fresh, status=503, headers=HEADERS, body=ANSWER)
+        assert not StoredAnswer.objects.exists()
+        fresh = secret(BODY)
+        assert isinstance(fresh, Fresh)
+        finish(fresh)
+        row = StoredAnswer.objects.get()
+        assert (row.body_digest, row.answer_sealed) == ("", "")
+        with pytest.raises(Conflict) as caught:
+            secret(guess)
+        assert caught.value.code == "answer-not-kept"
+        clock.shift(timedelta(hours=24))
+        assert isinstance(secret(guess), Fresh)
+
+
+@pytest.mark.django_db
 def test_the_second_call_waits_for_the_first_for_a_minute_and_then_does_the_work() -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         dead = begin_fresh()

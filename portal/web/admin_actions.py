@@ -12,13 +12,11 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
 
 from portal.core.actor import Actor
-from portal.core.errors import ApprovalRequired, DomainError
+from portal.core.errors import DomainError
 from portal.web.admin_base import PortalAdmin, admin_actor
 from portal.web.refusals import write_refusal
-from portal.web.waiting import message
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,9 @@ class RowAction:
     """A step that can be taken with each selected row.
 
     name: of the method on the admin class. label: a verb. meaning: what it does, in one sentence. run: calls the
-    operation for one row and returns what became of it, e.g. "blocked". title: of the page that asks why, where label
-    and number of rows make none.
+    operation for one row and returns what became of it, e.g. "answers are no longer signed". title: of the page that
+    asks why, where label and number of rows make none. A step that may take two people is none of these: nobody here
+    counts the rows.
     """
 
     name: str
@@ -67,8 +66,6 @@ def _run(request: HttpRequest, action: RowAction, row_id: UUID, row: Model | Non
     label = str(row) if row else "Unknown"
     try:
         outcome = action.run(actor, row_id, reason)
-    except ApprovalRequired as error:
-        messages.success(request, format_html("{}: {}", label, message(actor, error)))
     except DomainError as error:
         write_refusal(request, actor, error, row)
         messages.error(request, f"{label}: refused. {error.message}")

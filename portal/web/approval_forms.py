@@ -1,14 +1,12 @@
 """Forms about what waits for a second person. They clean input; what may happen, the operations say."""
 
-from typing import Final
-
 from django import forms
 
 from portal.approvals.policy import MOST_IN_BULK, Policy
 from portal.approvals.registry import all_registered
+from portal.core.texts import LONGEST_REASON
 from portal.web.forms import CodeForm, Data, PortalForm
 
-LONGEST_REASON: Final = 500
 APPROVE, REJECT = "approve", "reject"
 
 

@@ -13,7 +13,7 @@ from portal.accounts.operations.second_factor import verify_second_factor
 from portal.approvals import operations, policies, queries
 from portal.approvals.models import ApprovalRequest
 from portal.approvals.states import RequestState
-from portal.core.errors import DomainError, Forbidden, NotFound
+from portal.core.errors import DomainError, Forbidden, NotFound, RateLimited, VerificationFailed
 from portal.web import approval_rows as rows
 from portal.web.access import StaffRequest, signed_in
 from portal.web.approval_forms import APPROVE, DecisionForm
@@ -85,7 +85,9 @@ def _decided(request: StaffRequest, found: ApprovalRequest, form: DecisionForm) 
     decision = {"actor": request.actor, "request_id": found.public_id, "reason": values["reason"]}
     try:
         proof = verify_second_factor(actor=request.actor, user=request.person, code=values["code"], signing_in=False)
-    except DomainError as error:  # the operation has written what it refused
+    except DomainError as error:
+        if not isinstance(error, (VerificationFailed, RateLimited)):  # those the operation has written itself
+            write_refusal(request, request.actor, error, found)
         form.refuse(error)
         return None
     try:

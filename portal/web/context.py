@@ -17,7 +17,7 @@ from portal.web.theme import theme_of
 
 
 class Entry(NamedTuple):
-    """A page in the menu. capabilities: one of them is enough; none means everybody. demo_only: absent elsewhere.
+    """A page in the menu. capabilities: one of them is enough; none means everybody.
 
     waiting: how much waits there for this person; at most one query.
     """
@@ -26,7 +26,6 @@ class Entry(NamedTuple):
     icon: str
     route: str
     capabilities: frozenset[str] = frozenset()
-    demo_only: bool = False
     waiting: Callable[[Actor], int] | None = None
 
 
@@ -103,5 +102,4 @@ def _menu(request: HttpRequest, person: User) -> list[dict[str, object]]:
         }
         for entry in MENU
         if (not entry.capabilities or entry.capabilities & person.capabilities)
-        and (settings.DEMO or not entry.demo_only)
     ]

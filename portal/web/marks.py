@@ -89,17 +89,20 @@ _KIND_ICONS = {
     "otp-token": "key-round",
 }
 
-# The last word of an event's name says what kind of thing happened.
+# The last word of an event's name says what kind of thing happened; the whole name goes first where it misleads.
 _EVENT_MARKS = {
     "registered": ("info", "plus"),
     "created": ("info", "plus"),
     "enrolled": ("info", "fingerprint"),
+    "recorded": ("info", "fingerprint"),
     "succeeded": ("good", "log-in"),
-    "started": ("good", "log-in"),
     "activated": ("good", "circle-play"),
     "unblocked": ("good", "circle-play"),
     "deactivated": ("wait", "circle-pause"),
     "blocked": ("bad", "ban"),
+    "locked": ("bad", "lock"),
+    "suspended": ("bad", "ban"),
+    "resumed": ("good", "circle-play"),
     "unregistered": ("off", "archive"),
     "lost": ("bad", "map-pin-off"),
     "found": ("good", "undo"),
@@ -121,6 +124,7 @@ _EVENT_MARKS = {
     "withdrawn": ("off", "undo"),
     "rejected": ("bad", "circle-x"),
     "accepted": ("good", "check"),
+    "confirmed": ("good", "check"),
     "completed": ("good", "arrow-right-left"),
     "cancelled": ("off", "x"),
     "expired": ("off", "hourglass"),
@@ -128,7 +132,10 @@ _EVENT_MARKS = {
     "resent": ("info", "refresh-cw"),
     "failed": ("bad", "triangle-alert"),
     "refused": ("bad", "circle-x"),
+    "device-import.started": ("info", "upload"),
+    "device-import.ended": ("info", "list-checks"),
 }
+_NEUTRAL = ("off", "activity")
 
 
 def humanise(word: str) -> str:
@@ -154,6 +161,7 @@ def event_name(event: str) -> str:
 
 def event_mark(event: str, outcome: str = "") -> Mark:
     """How to show an audit event: by its outcome when it was refused, else by its last word."""
-    last = "refused" if outcome == Outcome.REFUSED else event.replace(".", "-").split("-")[-1]
-    tone, icon = _EVENT_MARKS.get(last, ("off", "activity"))
+    last = event.replace(".", "-").split("-")[-1]
+    key = "refused" if outcome == Outcome.REFUSED else event if event in _EVENT_MARKS else last
+    tone, icon = _EVENT_MARKS.get(key, _NEUTRAL)
     return Mark(tone, icon, event_name(event))

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from portal.outbox.resending import LONGEST_REASON
+from portal.core.texts import LONGEST_REASON
 from portal.web.forms import PortalForm
 
 

@@ -49,7 +49,7 @@ def take_uploads(request: HttpRequest, limit: int) -> BoundedUpload | None:
     Call it before anything reads the form.
     """
     announced = request.META.get("CONTENT_LENGTH") or "0"
-    if announced.isdigit() and int(announced) > limit * PATIENCE + ROOM:
+    if announced.isascii() and announced.isdigit() and int(announced) > limit * PATIENCE + ROOM:
         return None
     handler = BoundedUpload(request, limit)
     request.upload_handlers = [handler]

@@ -57,6 +57,7 @@ class OwnershipTransferView(_OwnershipView):
 
 class OwnershipAcceptView(_OwnershipView):
     required_scopes = frozenset({"transfers"})
+    secret_body = True
 
     @serves(
         Call(

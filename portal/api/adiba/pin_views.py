@@ -19,6 +19,7 @@ class _PinView(DialectView):
 
     dialect = DIALECT
     required_scopes = frozenset({"pin"})
+    secret_body = True
 
     def about(self, actor: Actor) -> models.Model | None:
         if "device_id" in self.values:

@@ -69,5 +69,5 @@ DIALECT: Final = Dialect(
     error_serializers={0: Problem},
     error_type=PROBLEM_TYPE,
     waiting=Waiting(path="/v1/device/approvals/{}", answer=WaitingBody),
-    body_types=(),  # the seed's curl lines send JSON labelled as a form
+    body_types=(),  # the curl lines in the vendor's description send JSON labelled as a form
 )

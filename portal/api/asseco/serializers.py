@@ -146,7 +146,7 @@ class StatusField(serializers.ChoiceField):
 
 
 class DeviceDetails(Output):
-    """The seed's ten fields; all of them, `null` when unset."""
+    """The ten fields of the vendor's description; all of them, `null` when unset."""
 
     imei = TextOrNull(source="external_id")
     customer_id = serializers.CharField(source="owner.customer_number")

@@ -74,7 +74,7 @@ def type_of(kind: str) -> str:
 
 
 class DeviceBody(Output):
-    """The seed's eleven fields, in its order."""
+    """The eleven fields of the vendor's description, in its order."""
 
     id = serializers.UUIDField(source="device.pk")
     public_key = serializers.CharField(source="key.spelling", help_text="As it was registered")

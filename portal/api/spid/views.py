@@ -47,7 +47,7 @@ class DevicesView(DialectView):
             claimed_client(self.actor, client_id)
 
     def _created(self, data: dict[str, str]) -> HttpResponse:
-        """The hash stands in the container and at the top: SDKs read the one, the seed shows the other."""
+        """The hash stands in the container and at the top: SDKs read one, the vendor's description has the other."""
         secret = sign_secret_of(self.token.application) if self.token.application else ""
         parts: dict[str, object] = {**signed(data, secret)} if secret else {"data": data}
         body = container(type="element", code=201, rate=self.rate, object="DeviceFingerprint", **parts, **data)

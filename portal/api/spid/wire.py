@@ -1,6 +1,6 @@
 """SPiD's wire: one container around every answer, its own sentences for refusals, 420 over the limit.
 
-Sources: the seed's table of failure cases, and the vendor's page on endpoints (container, `request`, formats).
+Sources: the vendor's description (table of failure cases) and its page on endpoints (container, `request`, formats).
 """
 
 import re
@@ -20,7 +20,7 @@ from portal.ratelimit import Rate
 
 PREFIX: Final = "Invalid payload data"  # mobile clients look for it
 UNAUTHORISED: Final = "Unauthorised access"
-# The seed's sentences, by our rule; its spelling is kept.
+# The sentences of the vendor's description, by our rule; its spelling is kept.
 SENTENCES: Final[Mapping[str, str]] = {
     "unauthorized": "Invalid token",
     "token-expired": "Invalid token: it has expired",

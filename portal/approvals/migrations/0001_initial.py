@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('maker_label', models.CharField(max_length=200)),
                 ('channel', models.CharField(choices=[('portal', 'portal'), ('admin', 'admin'), ('asseco', 'asseco'), ('hyphen', 'hyphen'), ('spid', 'spid'), ('adiba', 'adiba'), ('oauth', 'oauth'), ('command', 'command'), ('task', 'task')], max_length=10)),
                 ('reason', models.CharField(blank=True, max_length=500)),
-                ('state', models.CharField(choices=[('PENDING', 'Waiting'), ('DONE', 'Done'), ('FAILED', 'Not carried out'), ('REJECTED', 'Rejected'), ('EXPIRED', 'Expired'), ('WITHDRAWN', 'Withdrawn')], default='PENDING', max_length=10)),
+                ('state', models.CharField(choices=[('PENDING', 'Waiting'), ('DONE', 'Carried out'), ('FAILED', 'Not carried out'), ('REJECTED', 'Rejected'), ('EXPIRED', 'Expired'), ('WITHDRAWN', 'Withdrawn')], default='PENDING', max_length=10)),
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),

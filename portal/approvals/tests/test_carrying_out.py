@@ -10,7 +10,7 @@ from devices.operations.activation import activate_device, unregister_device
 from devices.states import DeviceStatus
 from devices.tests.factories import make_application
 from portal.accounts.actors import client_actor
-from portal.accounts.models import User
+from portal.accounts.models import Application, User
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import signed_in, suspend
 from portal.approvals.models import ApprovalRequest
@@ -70,6 +70,14 @@ def test_a_banks_server_that_was_suspended_meanwhile(people: People) -> None:
     fails(people, request, "maker-gone")
 
 
+@pytest.mark.parametrize("left", [{"allowed_scopes": []}, {"dialects": ["adiba"]}])
+def test_a_banks_server_that_lost_its_scope_or_dialect_meanwhile(people: People, left: dict[str, list[str]]) -> None:
+    application = make_application(people.bank, "bank")
+    request = ask(client_actor(application, channel=Channel.ASSECO), people.phone, operation=unregister_device)
+    Application.objects.filter(pk=application.pk).update(**left)
+    fails(people, request, "maker-gone")
+
+
 # The operation's own no.
 
 
@@ -109,6 +117,18 @@ def test_an_operation_that_this_release_does_not_know(people: People, monkeypatc
     request = asked(people)
     monkeypatch.delitem(_OPERATIONS, "device.activate")
     fails(people, request, "operation-unknown")
+
+
+def test_arguments_that_the_operation_no_longer_takes(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = asked(people)
+    known = registered("device.activate")
+    assert known is not None
+
+    def takes_other(*, actor: object, device: str) -> None:
+        raise AssertionError("it ran")
+
+    monkeypatch.setitem(_OPERATIONS, "device.activate", replace(known, operation=takes_other))
+    fails(people, request, "payload-outdated")
 
 
 def test_when_something_does_not_answer_nothing_is_decided(people: People, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,7 +165,7 @@ def test_a_decision_takes_the_approvers_own_fresh_second_factor(people: People) 
             refused(people, Forbidden, "second-factor-needed", work)
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "two\nlines"])
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "two\nlines", "for 4111_1111_1111_1111"])
 def test_a_decision_says_why(people: People, reason: str) -> None:
     request = asked(people)
     for work in both(people.avi, request, reason=reason):

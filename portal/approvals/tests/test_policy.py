@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from devices.operations.activation import deactivate_device
 from devices.tests.factories import bank_actor, make_bank, make_customer, make_device, make_staff
@@ -119,3 +121,13 @@ def test_a_command_changes_it_with_a_second_person_too(people: People) -> None:
     with pytest.raises(ApprovalRequired):
         change_policy(actor=Actor.system("set-up", bank_id=people.bank.pk), **WISH)
     assert ApprovalPolicy.objects.count() == 0
+
+
+def test_the_banks_row_stays_free_for_those_who_refer_to_it(people: People, cleo: User) -> None:
+    """Whoever registers a device meanwhile does not wait for the change of a policy."""
+    with CaptureQueriesContext(connection) as queries:
+        wish(cleo)
+    locks = [query["sql"] for query in queries if 'FROM "accounts_bank"' in query["sql"] and "FOR " in query["sql"]]
+    assert [lock.endswith("FOR NO KEY UPDATE") for lock in locks] == [
+        True
+    ] * connection.features.has_select_for_update

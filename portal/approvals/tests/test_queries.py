@@ -1,5 +1,6 @@
 """The inbox, the badge, the counts: what whom is shown, at how many queries."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from portal.accounts.roles import Role
 from portal.accounts.tests.people import signed_in
 from portal.api.tests.doors import at_most
 from portal.approvals import queries
+from portal.approvals.registry import _OPERATIONS, Arguments, Preview, registered
 from portal.approvals.states import RequestState
 from portal.approvals.tests.asking import People, approve, ask, asked, reject, server_of
 from portal.core.actor import Actor, Channel
@@ -145,3 +147,18 @@ def test_the_preview_of_what_is_gone_says_so(people: People) -> None:
     request = asked(people)
     people.phone.delete()
     assert queries.shown(signed_in(people.avi), request).preview == [(None, "There is no such device.")]
+
+
+@pytest.mark.parametrize("problem", [KeyError, TypeError, ValueError])
+def test_a_preview_that_does_not_know_the_arguments_says_so(
+    people: People, monkeypatch: pytest.MonkeyPatch, problem: type[Exception]
+) -> None:
+    def preview(actor: Actor, arguments: Arguments) -> Preview:
+        raise problem("device_id")
+
+    request = asked(people)
+    known = registered("device.activate")
+    assert known is not None
+    monkeypatch.setitem(_OPERATIONS, "device.activate", replace(known, entry=replace(known.entry, preview=preview)))
+    found = queries.shown(signed_in(people.avi), request)
+    assert (found.preview, found.payload is not None) == ([(None, "What it would do cannot be shown.")], True)

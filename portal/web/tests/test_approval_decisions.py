@@ -13,6 +13,7 @@ from portal.accounts.tests.people import code_at, enrol
 from portal.approvals.models import ApprovalRequest
 from portal.approvals.states import RequestState
 from portal.approvals.tests.asking import NO, YES, People, ask, asked, make_people, reject
+from portal.core.errors import InvalidState
 from portal.web.tests.approving import decision, is_active, page_of, state_of, told, url
 from portal.web.tests.helpers import refusals, signed_in_client
 
@@ -71,6 +72,21 @@ def test_a_wrong_code_is_counted_and_decides_nothing(people: People, request_: A
     assert "The code is not right, or was used before." in page_of(answer)
     assert YES in page_of(answer)
     assert [(event, code) for event, code, _, _ in refusals()] == [("second-factor.refused", "second-factor-wrong")]
+
+
+def test_without_an_authenticator_nothing_is_decided(
+    people: People, request_: ApprovalRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken away between the page and the code."""
+
+    def gone(**arguments: object) -> None:
+        raise InvalidState("No authenticator is set up.", code="second-factor-not-enrolled")
+
+    monkeypatch.setattr("portal.web.approvals.verify_second_factor", gone)
+    answer = signed_in_client(people.avi).post(url(request_, "decide"), decision(request_, "000000"))
+    assert (answer.status_code, state_of(request_), is_active(people)) == (409, RequestState.PENDING, False)
+    told_of = ("request.refused", "second-factor-not-enrolled", str(people.avi.pk), str(request_.pk))
+    assert refusals() == [told_of]
 
 
 @pytest.mark.parametrize("missing", ["reason", "code", "seen", "decision"])

@@ -66,6 +66,19 @@ def test_every_event_has_words_and_a_refusal_looks_refused() -> None:
     assert marks.event_name("something.quite-new") == "Something quite new"
 
 
+@pytest.mark.parametrize("event", Event.values)
+def test_every_event_has_a_look_of_its_kind(event: str) -> None:
+    neutral = marks.event_mark("something.quite-new")
+    looks = marks.event_mark(event)
+    assert (looks.tone, looks.icon) != (neutral.tone, neutral.icon)
+
+
+def test_an_import_looks_like_no_sign_in() -> None:
+    assert marks.event_mark("device-import.started").icon == "upload"
+    assert marks.event_mark("device-import.ended").icon == "list-checks"
+    assert marks.event_mark("session.ended").icon == "log-out"
+
+
 def test_a_change_is_offered_row_by_row() -> None:
     page = "{% changes before after as rows %}{% for row in rows %}{{ row.field }}:{{ row.after }}{% endfor %}"
     assert _render(page, before={"status": "ACTIVE"}, after={"status": "INACTIVE"}) == "Status:INACTIVE"

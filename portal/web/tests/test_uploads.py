@@ -44,6 +44,13 @@ def test_of_more_than_the_limit_no_more_is_kept(files: dict[str, bytes]) -> None
     assert handler.data.getvalue() == b""
 
 
+@pytest.mark.parametrize("announced", ["²", "x", "-1", "٣"])
+def test_a_length_that_is_no_number_does_not_break(announced: str) -> None:
+    request = posted()
+    request.META["CONTENT_LENGTH"] = announced
+    assert take_uploads(request, 30) is not None
+
+
 def test_what_announces_far_too_much_is_not_read() -> None:
     request = posted(file=b"x")
     request.META["CONTENT_LENGTH"] = str(30 * PATIENCE + ROOM + 1)

@@ -166,6 +166,20 @@ def test_a_second_transfer_is_409_and_a_repeat_with_a_key_is_the_first_answer(
     assert again["Location"] == first["Location"]
 
 
+def test_a_used_key_does_not_tell_what_code_came_with_it(taker: Caller, phone: Device, cem: User) -> None:
+    transfer = make_transfer(phone, cem)
+    wrong = naming(transfer, acceptanceCode="00000000")
+    assert taker.post(f"{ROOT}/accept", wrong, **{"Idempotency-Key": "one"}).status_code == 403
+    answers = set()
+    for guess in (wrong, naming(transfer)):
+        with refused_once("answer-not-kept", who="Cem"):
+            answer = taker.post(f"{ROOT}/accept", guess, **{"Idempotency-Key": "one"})
+        answers.add((problem(answer), answer.content))
+    assert [told for told, _ in answers] == [(409, "answer-not-kept")]
+    transfer.refresh_from_db()
+    assert (transfer.tries, transfer.state) == (1, TransferState.APPROVED)
+
+
 def test_a_device_that_is_off_is_409(caller: Caller, ada: User, cem: User) -> None:
     blocked = make_device(ada, "BLOCKED")
     with refused_once("device-not-active", who="Ada"):
@@ -197,6 +211,8 @@ def test_states_have_their_words(taker: Caller, ada: User, cem: User) -> None:
     }
     for state, answer in expected.items():
         offer = make_transfer(make_device(ada), cem, state)
+        if state == "COMPLETED":
+            Device.objects.filter(pk=offer.device_id).update(owner=cem)
         for step in ("accept", "decline"):
             with refused_once(answer[1], who="Cem"):
                 assert problem(taker.post(f"{ROOT}/{step}", naming(offer, step))) == answer

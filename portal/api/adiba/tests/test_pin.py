@@ -22,6 +22,7 @@ from portal.api.tests.doors import ADIBA, Caller, at_most, refused_once
 from portal.audit.models import AuditEvent
 from portal.core.ids import new_id, spell
 from portal.hashing import HashingPool
+from portal.models import StoredAnswer
 
 pytestmark = pytest.mark.django_db
 CREATE, CHANGE, RESET, CONFIRM = (f"/v1/device/pin{tail}" for tail in ("", "/change", "/reset", "/confirm"))
@@ -287,13 +288,29 @@ def test_every_missing_field_is_named(path: str, caller: Caller) -> None:
     assert {one["code"] for one in response.json()["errors"]} == {"required"}
 
 
-def test_a_stored_answer_spends_no_second_try(caller: Caller, phone: Device) -> None:
+@pytest.mark.parametrize(("tried", "status"), [(WRONG, 403), (PIN, 200)])
+def test_a_used_key_does_not_tell_what_pin_came_with_it(
+    tried: str, status: int, caller: Caller, phone: Device
+) -> None:
     make_pin(phone)
-    first = caller.post(CHANGE, body(CHANGE, phone, currentPin=WRONG), **{"Idempotency-Key": "one"})
-    again = caller.post(CHANGE, body(CHANGE, phone, currentPin=WRONG), **{"Idempotency-Key": "one"})
-    other = caller.post(CHANGE, body(CHANGE, phone, currentPin=PIN), **{"Idempotency-Key": "one"})
-    assert (first.status_code, again.status_code, other.status_code) == (403, 403, 422)
-    assert DevicePin.objects.get().failures == 1
+    first = caller.post(CHANGE, body(CHANGE, phone, currentPin=tried), **{"Idempotency-Key": "one"})
+    assert first.status_code == status
+    stored = StoredAnswer.objects.get()
+    assert (stored.body_digest, stored.answer_sealed) == ("", "")
+    before, answers = rows(), set()
+    for guess in (tried, PIN, WRONG, NEXT):
+        with refused_once("answer-not-kept", who="Ada"):
+            again = caller.post(CHANGE, body(CHANGE, phone, currentPin=guess), **{"Idempotency-Key": "one"})
+        answers.add((again.status_code, again.content))
+    assert [status for status, _ in answers] == [409]
+    assert rows() == before
+
+
+@pytest.mark.parametrize("path", [CREATE, CHANGE, RESET, CONFIRM])
+def test_no_pin_call_is_answered_twice_for_a_key(path: str, caller: Caller, phone: Device) -> None:
+    caller.post(path, body(path, phone), **{"Idempotency-Key": "one"})
+    with refused_once("answer-not-kept", who="Ada"):
+        assert caller.post(path, body(path, phone), **{"Idempotency-Key": "one"}).status_code == 409
 
 
 def test_no_event_holds_a_pin_a_code_or_a_contact(caller: Caller, phone: Device) -> None:

@@ -33,7 +33,7 @@ def send(
     headers: dict[str, str] | None = None,
     **form: str,
 ) -> Any:
-    """Post the seed's sample, changed and completed by `form`; `token` as its form field. `body`: this instead."""
+    """Post the vendor's sample, changed and completed by `form`; `token` as its form field. `body`: this instead."""
     fields = {**({"oauth_token": token} if token else {}), **SAMPLE, **form}
     address = f"{path}?{urlencode(query)}" if query else path
     sent = {**({"Authorization": f"Bearer {bearer}"} if bearer else {}), **(headers or {})}

@@ -1,4 +1,4 @@
-"""The seed's eleven rows of failure cases, each reached, and in which order they are asked."""
+"""The eleven rows of failure cases in the vendor's description, each reached, and in which order they are asked."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def token(ada: User, app: Application) -> str:
 
 
 def api_error(response: Any, status: int, description: str) -> None:
-    """A container of type error, whose sentence is the seed's."""
+    """A container of type error, whose sentence is that of the vendor's description."""
     body = response.json()
     assert (response.status_code, body["code"], body["type"], body["data"]) == (status, status, "error", None)
     assert body["error"] == {"code": status, "type": "ApiException", "description": description}

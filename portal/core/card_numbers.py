@@ -12,17 +12,20 @@ from itertools import accumulate
 from typing import Final
 
 SHORTEST, LONGEST = 13, 19
-# Digits of any script, with at most a few spaces and dashes between two of them. Fast where there is nothing to find.
-_RUN: Final = re.compile(r"\d(?:[\s\-\u2010-\u2015\u2212\u00ad\ufe58\ufe63\uff0d]{0,3}\d){12,}")
+FULL_NUMBER: Final = "This holds a full card number. Only its first six and last four digits may come in."
+# Digits of any script, with at most four other characters between two of them, none of which is a letter. The
+# masked form has six there. Fast where there is nothing to find.
+_RUN: Final = re.compile(r"\d(?:[\W_]{0,4}\d){12,}")
 _GROUP: Final = re.compile(r"\d+")
 _MASKED: Final = re.compile(r"([0-9]{6})[*•xX]{3,9}([0-9]{4})")  # 13 to 19 places in all
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether a full card number stands anywhere in a text; spaces and dashes inside it are ignored.
+    """Whether a full card number stands anywhere in a text; up to four signs between two digits are ignored.
 
     Digits are taken in the groups in which they are written: `4111 1111 1111 1111 12/29` holds one. A run of more
-    digits than a card number has, written without a break, is none.
+    digits than a card number has, written without a break, is none. It looks at every character: refuse what is
+    too long first.
     """
     return any(_in_groups(_GROUP.findall(run)) for run in _RUN.findall(text))
 
