@@ -292,7 +292,7 @@ def test_every_page_is_accessible_and_fits_a_phone(
     hang_everything_on(device)
     report_lost(actor=staff_actor(bea), device_id=str(lost.pk), reason="R" * 500)
     card = make_card(device.owner, "PENDING", delivered_on=None, reference="R" * 64, model="M" * 64)
-    run = import_of(staff_actor(bea))
+    run = import_of(staff_actor(make_staff(bea.bank)))
     seal_now()
     names = {
         "card": f"/devices/{card.pk}",
