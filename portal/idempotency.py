@@ -40,7 +40,6 @@ class Fresh:
 
     scope: str
     claimed_at: datetime
-    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,9 @@ def begin(
 ) -> Fresh | Replay:
     """Claim a key for one client, user and path, or find the answer that it already has. Not inside a transaction.
 
-    secret: the body holds a PIN or a code. Then nothing of it is kept or compared, nor is the answer: to tell whether
-    a body came before would be a guess that nobody counts. A used key gets `answer-not-kept`, whatever the body.
+    secret: the body holds a PIN or a code. To tell whether a body came before is then a guess that nobody counts, so
+    a key gives one: after another body it is burnt, and gets `answer-not-kept` whatever comes. While the first call
+    is at work nothing is compared.
 
     Raises InvalidInput `idempotency-key-invalid` (not 1–255 printable ASCII characters), InvalidInput
     `idempotency-key-reused` (the key came with another body), Conflict `idempotency-key-in-use` (the first call is
@@ -68,14 +68,14 @@ def begin(
     if not _KEY.fullmatch(key):
         raise InvalidInput("Idempotency-Key has 1 to 255 printable characters.", code="idempotency-key-invalid")
     scope = _digest("scope", str(client_id), str(user_id), path, key)
-    body_digest = "" if secret else _digest("body", scope, body)
+    body_digest = _digest("body", scope, body)
     now = clock.now()
     try:
         with transaction.atomic(durable=True):
             StoredAnswer.objects.create(scope=scope, body_digest=body_digest, created_at=now)
     except IntegrityError:
         return _earlier(scope, body_digest, now, secret)
-    return Fresh(scope, now, secret)
+    return Fresh(scope, now)
 
 
 def _digest(purpose: str, *parts: str | bytes) -> str:
@@ -87,15 +87,22 @@ def _earlier(scope: str, body_digest: str, now: datetime, secret: bool) -> Fresh
     if row is None:  # abandoned between the two queries: the caller tries again
         raise _in_use()
     if row.created_at <= now - KEPT:
-        return _take_over(row, body_digest, now, secret)
-    if not secret and not same(row.body_digest, body_digest):
+        return _take_over(row, body_digest, now)
+    at_work = row.status == AT_WORK and row.created_at > now - CLAIM
+    if secret and at_work:
+        raise _in_use()
+    if secret and row.status == NOT_KEPT:
+        raise _not_kept()
+    if not same(row.body_digest, body_digest):
+        if secret:
+            _burn(row)
         raise InvalidInput("The Idempotency-Key came with another body before.", code="idempotency-key-reused")
+    if at_work:
+        raise _in_use()
     if row.status == AT_WORK:
-        if row.created_at > now - CLAIM:
-            raise _in_use()
-        return _take_over(row, body_digest, now, secret)
-    if secret or row.status == NOT_KEPT:
-        raise Conflict("This was done already; its answer is not kept.", code="answer-not-kept")
+        return _take_over(row, body_digest, now)
+    if row.status == NOT_KEPT:
+        raise _not_kept()
     headers, body = json.loads(vault.unseal(PURPOSE, scope, row.answer_sealed))
     return Replay(row.status, headers, body.encode("latin-1"))
 
@@ -104,26 +111,33 @@ def _in_use() -> Conflict:
     return Conflict("The first call with this Idempotency-Key is still at work.", code="idempotency-key-in-use")
 
 
-def _take_over(row: StoredAnswer, body_digest: str, now: datetime, secret: bool) -> Fresh:
+def _not_kept() -> Conflict:
+    return Conflict("This was done already; its answer is not kept.", code="answer-not-kept")
+
+
+def _burn(row: StoredAnswer) -> None:
+    """Let a key say nothing more about the body that it came with."""
+    unchanged = StoredAnswer.objects.filter(scope=row.scope, created_at=row.created_at, status=row.status)
+    unchanged.update(status=NOT_KEPT, body_digest="", answer_sealed="")
+
+
+def _take_over(row: StoredAnswer, body_digest: str, now: datetime) -> Fresh:
     """Claim a row whose time is over. The moment of the claim says whose it is, so only one gets it."""
     unchanged = StoredAnswer.objects.filter(scope=row.scope, created_at=row.created_at, status=row.status)
     taken = unchanged.update(status=AT_WORK, body_digest=body_digest, answer_sealed="", created_at=now)
     if not taken:
         raise _in_use()
-    return Fresh(row.scope, now, secret)
+    return Fresh(row.scope, now)
 
 
 def finish(fresh: Fresh, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Keep the answer, sealed. 401, 429 and 5xx are never kept: there it does what `abandon` does. After a
-    secret body it does what `finish_unkept` does.
+    """Keep the answer, sealed. 401, 429 and 5xx are never kept: there it does what `abandon` does.
 
     Of the headers only those that describe the body are kept, sealed with it: `Location` names a device by its
     external identifier. A claim that was taken over meanwhile keeps nothing.
     """
     if status in (401, 429) or status >= 500:
         return abandon(fresh)
-    if fresh.secret:
-        return finish_unkept(fresh)
     kept = {name: value for name, value in headers.items() if name.lower() in HEADERS_KEPT}
     answer = json.dumps([kept, body.decode("latin-1")])  # any bytes are latin-1
     _claimed(fresh).update(status=status, answer_sealed=vault.seal(PURPOSE, fresh.scope, answer))

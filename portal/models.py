@@ -27,7 +27,7 @@ class StoredAnswer(models.Model):
     """The first answer to a POST with an Idempotency-Key.
 
     scope: keyed digest of client, user, path and the caller's key. body_digest: keyed digest of the request's body,
-    "" where that holds a PIN or a code. status 0: the first call is still at work. answer_sealed: the answer's
+    "" once the key is burnt. status 0: the first call is still at work. answer_sealed: the answer's
     headers and body, sealed: both may name a device.
     """
 

@@ -18,8 +18,8 @@ def answer(
 ) -> HttpResponse:
     """Do the work, or give the answer that the same client, user, path and key had before (`Idempotent-Replayed`).
 
-    work: answers, and turns its own errors into answers. secret: the body holds a PIN or a code, so there are no
-    repeats: a used key is refused. Raises what `idempotency.begin` raises.
+    work: answers, and turns its own errors into answers. secret: the body holds a PIN or a code, so that a
+    key tells only once that another body came. Raises what `idempotency.begin` raises.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if request.method != "POST" or key is None:

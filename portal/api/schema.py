@@ -23,7 +23,7 @@ BEARER = "bearer"
 ALWAYS = (400, 401, 403, 500, 503)  # what every call may answer, besides that it is over the limit
 POSTS = (409, 422)  # an Idempotency-Key that is in use, or came with another body
 REPEAT = "A repeat with the same key and body gets the first answer."
-NO_REPEAT = "A repeat with the same key is refused, whatever its body: the answer is not kept."
+REPEAT_ONCE = f"{REPEAT} After another body the key is burnt, and no repeat is answered any more."
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u00a0]*$"  # what a schema can say of it; the reader is a little stricter
 
 _lock = Lock()  # the generator reads settings that are patched for each dialect
@@ -68,7 +68,7 @@ class DialectSchema(AutoSchema):
         call = self.call
         found: list[Any] = [call.query] if call.query is not Input else []
         if self.method == "POST":
-            found.append(_header("Idempotency-Key", NO_REPEAT if self.view.secret_body else REPEAT))
+            found.append(_header("Idempotency-Key", REPEAT_ONCE if self.view.secret_body else REPEAT))
         if call.representation:
             found.append(_header("Prefer", "`return=representation` asks for 200 with a body instead of 204."))
         for name, says in call.headers.items():

@@ -110,12 +110,30 @@ def test_an_answer_that_was_not_kept_is_not_made_twice() -> None:
     assert refusal(Conflict) == "answer-not-kept"
 
 
+def secret(body: bytes) -> Fresh | Replay:
+    return idempotency.begin(client_id=1, user_id="ann", path=PATH, key="k-1", body=body, secret=True)
+
+
+@pytest.mark.django_db
+def test_a_key_tells_once_that_another_secret_came_with_it() -> None:
+    fresh = secret(BODY)
+    assert isinstance(fresh, Fresh)
+    finish(fresh)
+    assert secret(BODY) == Replay(200, {"Content-Type": "application/json"}, ANSWER)
+    with pytest.raises(InvalidInput) as first:
+        secret(b"another")
+    assert first.value.code == "idempotency-key-reused"
+    row = StoredAnswer.objects.get()
+    assert (row.body_digest, row.answer_sealed) == ("", "")
+    for guess in (BODY, b"another", b"a third"):
+        with pytest.raises(Conflict) as later:
+            secret(guess)
+        assert later.value.code == "answer-not-kept"
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("guess", [BODY, b"another"])
-def test_of_a_secret_body_nothing_is_kept_and_nothing_compared(guess: bytes) -> None:
-    def secret(body: bytes) -> Fresh | Replay:
-        return idempotency.begin(client_id=1, user_id="ann", path=PATH, key="k-1", body=body, secret=True)
-
+def test_while_a_secret_body_is_at_work_nothing_is_compared(guess: bytes) -> None:
     with time_machine.travel(MOMENT, tick=False) as clock:
         fresh = secret(BODY)
         assert isinstance(fresh, Fresh)
@@ -127,11 +145,6 @@ def test_of_a_secret_body_nothing_is_kept_and_nothing_compared(guess: bytes) -> 
         fresh = secret(BODY)
         assert isinstance(fresh, Fresh)
         finish(fresh)
-        row = StoredAnswer.objects.get()
-        assert (row.body_digest, row.answer_sealed) == ("", "")
-        with pytest.raises(Conflict) as caught:
-            secret(guess)
-        assert caught.value.code == "answer-not-kept"
         clock.shift(timedelta(hours=24))
         assert isinstance(secret(guess), Fresh)
 

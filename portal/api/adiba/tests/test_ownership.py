@@ -166,10 +166,13 @@ def test_a_second_transfer_is_409_and_a_repeat_with_a_key_is_the_first_answer(
     assert again["Location"] == first["Location"]
 
 
-def test_a_used_key_does_not_tell_what_code_came_with_it(taker: Caller, phone: Device, cem: User) -> None:
+def test_a_used_key_gives_one_guess_at_the_code_that_came_with_it(taker: Caller, phone: Device, cem: User) -> None:
     transfer = make_transfer(phone, cem)
     wrong = naming(transfer, acceptanceCode="00000000")
     assert taker.post(f"{ROOT}/accept", wrong, **{"Idempotency-Key": "one"}).status_code == 403
+    with refused_once("idempotency-key-reused", who="Cem"):
+        guess = naming(transfer, acceptanceCode="11111111")
+        assert taker.post(f"{ROOT}/accept", guess, **{"Idempotency-Key": "one"}).status_code == 422
     answers = set()
     for guess in (wrong, naming(transfer)):
         with refused_once("answer-not-kept", who="Cem"):

@@ -22,7 +22,6 @@ from portal.api.tests.doors import ADIBA, Caller, at_most, refused_once
 from portal.audit.models import AuditEvent
 from portal.core.ids import new_id, spell
 from portal.hashing import HashingPool
-from portal.models import StoredAnswer
 
 pytestmark = pytest.mark.django_db
 CREATE, CHANGE, RESET, CONFIRM = (f"/v1/device/pin{tail}" for tail in ("", "/change", "/reset", "/confirm"))
@@ -289,28 +288,32 @@ def test_every_missing_field_is_named(path: str, caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(("tried", "status"), [(WRONG, 403), (PIN, 200)])
-def test_a_used_key_does_not_tell_what_pin_came_with_it(
+def test_a_used_key_gives_one_guess_at_the_pin_that_came_with_it(
     tried: str, status: int, caller: Caller, phone: Device
 ) -> None:
     make_pin(phone)
-    first = caller.post(CHANGE, body(CHANGE, phone, currentPin=tried), **{"Idempotency-Key": "one"})
+    key = {"Idempotency-Key": "one"}
+    first = caller.post(CHANGE, body(CHANGE, phone, currentPin=tried), **key)
+    again = caller.post(CHANGE, body(CHANGE, phone, currentPin=tried), **key)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
     assert first.status_code == status
-    stored = StoredAnswer.objects.get()
-    assert (stored.body_digest, stored.answer_sealed) == ("", "")
     before, answers = rows(), set()
+    with refused_once("idempotency-key-reused", who="Ada"):
+        assert caller.post(CHANGE, body(CHANGE, phone, currentPin="000000"), **key).status_code == 422
     for guess in (tried, PIN, WRONG, NEXT):
         with refused_once("answer-not-kept", who="Ada"):
-            again = caller.post(CHANGE, body(CHANGE, phone, currentPin=guess), **{"Idempotency-Key": "one"})
-        answers.add((again.status_code, again.content))
-    assert [status for status, _ in answers] == [409]
+            refused = caller.post(CHANGE, body(CHANGE, phone, currentPin=guess), **key)
+        answers.add((refused.status_code, refused.content))
+    assert [told for told, _ in answers] == [409]
     assert rows() == before
 
 
 @pytest.mark.parametrize("path", [CREATE, CHANGE, RESET, CONFIRM])
-def test_no_pin_call_is_answered_twice_for_a_key(path: str, caller: Caller, phone: Device) -> None:
-    caller.post(path, body(path, phone), **{"Idempotency-Key": "one"})
-    with refused_once("answer-not-kept", who="Ada"):
-        assert caller.post(path, body(path, phone), **{"Idempotency-Key": "one"}).status_code == 409
+def test_a_repeat_with_a_key_gets_the_first_answer(path: str, caller: Caller, phone: Device) -> None:
+    first = caller.post(path, body(path, phone), **{"Idempotency-Key": "one"})
+    again = caller.post(path, body(path, phone), **{"Idempotency-Key": "one"})
+    assert again["Idempotent-Replayed"] == "true"
+    assert (again.status_code, again.content) == (first.status_code, first.content)
 
 
 def test_no_event_holds_a_pin_a_code_or_a_contact(caller: Caller, phone: Device) -> None:
