@@ -11,9 +11,9 @@ from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pki.x509.findings import Finding
-from pki.x509.keys_policy import CheckedKey, describe_key
 from pki.x509.linting import LintRefused, lint, url_problem
 from pki.x509.orders import Issuer, Order, key_identifier
 from pki.x509.profiles import PURPOSES
@@ -70,7 +70,7 @@ def issue(prepared: Prepared, signer: Signer) -> Issued:
     when the result is not what was linted or its signature does not hold; then it must be thrown away.
     """
     expected = prepared.issuer.key if prepared.issuer else prepared.order.key
-    if _key_of(signer) != expected:
+    if public_key_of(signer) != expected.key:
         raise ValueError("the signer's key is not the key of the issuing CA")
     if prepared.is_used:
         raise ValueError("a prepared certificate is signed once")
@@ -88,15 +88,12 @@ def _finding(rule: str) -> Finding:
     return Finding(rule, *LINT_RULES[rule])
 
 
-@lru_cache(maxsize=64)
-def _key_of(signer: Signer) -> CheckedKey | None:
-    return describe_key(public_key_of(signer))
-
-
 def _check_addresses(order: Order, issuer: Issuer | None) -> None:
     if not order.profile.points_to:
         return
-    if issuer is None or any(url_problem(url) for url in (issuer.ocsp_url, issuer.issuers_url, issuer.crl_url) if url):
+    if issuer is None or any(
+        url_problem(url) for url in (issuer.ocsp_url, issuer.issuers_url, issuer.crl_url) if url
+    ):
         raise LintRefused([_finding("lint-issuer-urls")])
     if not (issuer.issuers_url and issuer.crl_url and (issuer.ocsp_url or order.profile.ca)):
         raise LintRefused([_finding("lint-issuer-urls")])
@@ -177,7 +174,7 @@ def _authority(identifier: bytes) -> x509.Extension[x509.AuthorityKeyIdentifier]
 
 @lru_cache(maxsize=256)
 def _pointers(ocsp: str, issuers: str, crl: str) -> tuple[x509.Extension[x509.ExtensionType], ...]:
-    method = x509.AuthorityInformationAccessOID
+    method = AuthorityInformationAccessOID
     descriptions = [
         x509.AccessDescription(oid, x509.UniformResourceIdentifier(url))
         for oid, url in ((method.OCSP, ocsp), (method.CA_ISSUERS, issuers))

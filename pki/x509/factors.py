@@ -81,7 +81,9 @@ def is_prime(modulus: int) -> bool:
     # Validation would prove the primality of both numbers with 128 rounds; that is what takes too long here.
     key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
     try:
-        key.public_key().verify(key.sign(_MESSAGE, padding.PKCS1v15(), SHA256()), _MESSAGE, padding.PKCS1v15(), SHA256())
+        key.public_key().verify(
+            key.sign(_MESSAGE, padding.PKCS1v15(), SHA256()), _MESSAGE, padding.PKCS1v15(), SHA256()
+        )
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -12,7 +12,9 @@ MAX_TEXT = 24 * 1024  # the same as PEM, and that in base64 once more
 _SEQUENCE = 0x30  # the first byte of any request in DER; no PEM text begins with it, which is the digit 0
 _WORDS = rb"(?:NEW )?CERTIFICATE REQUEST"
 _PEM = re.compile(
-    rb"\s*-----BEGIN (?P<label>" + _WORDS + rb")-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*?)-----END (?P=label)-----\s*"
+    rb"\s*-----BEGIN (?P<label>"
+    + _WORDS
+    + rb")-----[ \t]*\r?\n(?P<body>[A-Za-z0-9+/=\s]*?)-----END (?P=label)-----\s*"
 )
 
 

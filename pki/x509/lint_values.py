@@ -3,7 +3,6 @@
 They are made here and not by the library that builds the certificates, so that a mistake in one shows.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -28,14 +27,6 @@ _OCSP: Final = der.encode_oid("1.3.6.1.5.5.7.48.1")
 _CA_ISSUERS: Final = der.encode_oid("1.3.6.1.5.5.7.48.2")
 
 
-def _tlv(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(length))) + length + content
-
-
 @lru_cache(maxsize=64)
 def key_usage(uses: frozenset[str]) -> bytes:
     """RFC 5280 4.2.1.3: a BIT STRING without trailing zero bits."""
@@ -43,35 +34,33 @@ def key_usage(uses: frozenset[str]) -> bytes:
     octets = bytearray(numbers[-1] // 8 + 1)
     for number in numbers:
         octets[number // 8] |= 0x80 >> number % 8
-    return _tlv(der.BIT_STRING, bytes((7 - numbers[-1] % 8,)) + octets)
+    return der.encode(der.BIT_STRING, bytes((7 - numbers[-1] % 8,)) + octets)
 
 
 @lru_cache(maxsize=64)
 def purposes(words: tuple[str, ...]) -> bytes:
-    return _sequence(_tlv(der.OID, der.encode_oid(PURPOSES[word])) for word in words)
+    return der.sequence(der.encode(der.OID, der.encode_oid(PURPOSES[word])) for word in words)
 
 
 @lru_cache(maxsize=8)
 def basic_constraints(ca: bool, path_length: int | None) -> bytes:
-    length = [] if path_length is None else [_tlv(der.INTEGER, bytes((path_length,)))]
-    return _sequence([b"\x01\x01\xff", *length] if ca else [])
+    length = [] if path_length is None else [der.encode(der.INTEGER, bytes((path_length,)))]
+    return der.sequence([b"\x01\x01\xff", *length] if ca else [])
 
 
 def authority_key(identifier: bytes) -> bytes:
-    return _sequence([_tlv(0x80, identifier)])
+    return der.sequence([der.encode(0x80, identifier)])
 
 
 @lru_cache(maxsize=256)
 def aia(ocsp: str, issuers: str) -> bytes:
     """RFC 5280 4.2.2.1: first the responder, then the issuer's certificate; an address that is empty is left out."""
     pairs = [(_OCSP, ocsp), (_CA_ISSUERS, issuers)]
-    return _sequence(_sequence([_tlv(der.OID, oid), _tlv(0x86, url.encode())]) for oid, url in pairs if url)
+    return der.sequence(
+        der.sequence([der.encode(der.OID, oid), der.encode(0x86, url.encode())]) for oid, url in pairs if url
+    )
 
 
 @lru_cache(maxsize=256)
 def crl_points(url: str) -> bytes:
-    return _sequence([_sequence([_tlv(0xA0, _tlv(0xA0, _tlv(0x86, url.encode())))])])
-
-
-def _sequence(parts: Iterable[bytes]) -> bytes:
-    return _tlv(der.SEQUENCE, b"".join(parts))
+    return der.sequence([der.sequence([der.encode(0xA0, der.encode(0xA0, der.encode(0x86, url.encode())))])])

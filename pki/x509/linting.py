@@ -6,7 +6,7 @@ against the order: nothing may be missing, different or there in addition. (Test
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -84,7 +84,7 @@ def _serial(content: bytes, order: Order) -> Iterator[str]:
 
 def _validity(validity: der.Element, order: Order, issuer: Issuer | None) -> Iterator[str]:
     start, end = order.not_before, order.not_after
-    if [(part.tag, part.content) for part in validity.parts] != [_time(start), _time(end)]:
+    if [part.raw for part in validity.parts] != [der.encode_time(start), der.encode_time(end)]:
         yield "lint-validity"
     if end <= start:
         yield "lint-validity"
@@ -92,12 +92,6 @@ def _validity(validity: der.Element, order: Order, issuer: Issuer | None) -> Ite
         yield "lint-too-long"
     if issuer and end > issuer.not_after:
         yield "lint-outlives-issuer"
-
-
-def _time(moment: datetime) -> tuple[int, bytes]:
-    """RFC 5280 4.1.2.5: UTCTime through 2049, GeneralizedTime from then on, both in UTC and whole seconds."""
-    text = moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode()
-    return (der.UTC_TIME, text[2:]) if 1950 <= moment.year < 2050 else (der.GENERALIZED_TIME, text)
 
 
 def _subject(subject: der.Element, order: Order) -> Iterator[str]:
@@ -179,5 +173,5 @@ def _name(name: AlternativeName, order: Order) -> Iterator[str]:
 
 @lru_cache(maxsize=256)
 def url_problem(url: str) -> bool:
-    """Whether a CA's own address is unfit for its certificates: plain http with a host, for no check needs a check."""
+    """Whether a CA's own address is anything but plain http with a host: fetching it must need no certificate."""
     return not re.fullmatch(r"http://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9._~/-]*", url)

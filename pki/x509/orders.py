@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from hashlib import sha1
+from hashlib import new, sha1
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -64,7 +64,7 @@ class Order:
         return self.granted.purposes if self.granted else self.profile.purposes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Issuer:
     """A CA as those it issues for see it. Make it once and keep it: everything is read when it is made."""
 
@@ -108,3 +108,10 @@ def validity(now: datetime, days: int) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=days) - timedelta(seconds=1)
 
 
+@lru_cache(maxsize=64)
+def name_and_key_hashes(issuer: Issuer, algorithm: str) -> tuple[bytes, bytes]:
+    """Hashes of the CA's name and of its key's bits, as OCSP names a CA (RFC 6960 4.1.1)."""
+    spki, _ = der.read(issuer.key.spki)
+    pair = issuer.name_der, spki.parts[1].content[1:]
+    name, key = (new(algorithm, data, usedforsecurity=False).digest() for data in pair)
+    return name, key

@@ -59,7 +59,9 @@ PROOF = {
 KEYS = {
     "key-structure": Rule("The public key cannot be read: {what}.", "RFC 5280 4.1.2.7"),
     "key-algorithm": Rule("Keys of the algorithm {oid} are not taken.", f"{_OWN}: RSA, EC P-256 and P-384, Ed25519"),
-    "key-parameters": Rule("The parameters of the key's algorithm are not as they must be.", "RFC 3279 2.3, RFC 8410 3"),
+    "key-parameters": Rule(
+        "The parameters of the key's algorithm are not as they must be.", "RFC 3279 2.3, RFC 8410 3"
+    ),
     "key-not-in-profile": Rule("Keys of the kind {kind} are not taken by the profile {profile}.", _OWN),
     "rsa-size": Rule("The RSA modulus has {bits} bits; 2048, 3072 or 4096 are taken.", f"{_OWN}; {_FIPS} 5.1"),
     "rsa-exponent-even": Rule("The RSA exponent is even.", f"{_FIPS} A.1.1"),
@@ -76,7 +78,9 @@ KEYS = {
         f"CA/B BR 6.1.1.3; {_FIPS} A.1.3",
     ),
     "rsa-roca": Rule("The RSA modulus has the fingerprint of the ROCA flaw.", "CVE-2017-15361"),
-    "rsa-modulus-prime": Rule("The RSA modulus is a prime: anyone can sign for it.", f"{_FIPS} A.1.1; SP 800-56B 6.4.2"),
+    "rsa-modulus-prime": Rule(
+        "The RSA modulus is a prime: anyone can sign for it.", f"{_FIPS} A.1.1; SP 800-56B 6.4.2"
+    ),
     "rsa-modulus-power": Rule("The RSA modulus is a power of one number.", "NIST SP 800-56B r2 6.4.2.2"),
     "ec-curve": Rule("The curve is neither P-256 nor P-384.", f"{_OWN}; RFC 5480 2.1.1.1"),
     "ec-explicit-curve": Rule("The curve is not named but written out or inherited.", "RFC 5480 2.1.1"),
@@ -94,15 +98,21 @@ KEYS = {
 
 NAMES = {
     "subject-count": Rule("The subject has more than {limit} attributes.", _OWN),
-    "subject-string-type": Rule("The subject attribute {oid} is of a string type no longer used.", "RFC 5280 4.1.2.4"),
+    "subject-string-type": Rule(
+        "The subject attribute {oid} is of a string type no longer used.", "RFC 5280 4.1.2.4"
+    ),
     "subject-length": Rule("The subject attribute {oid} is empty or longer than {limit} characters.", "RFC 5280 A.1"),
     "subject-characters": Rule("The subject attribute {oid} holds control characters.", f"{_OWN}; RFC 4518 2.2"),
     "subject-country": Rule("The country is not two capital letters.", "RFC 5280 A.1; ISO 3166-1"),
     "subject-cn-repeated": Rule("The subject has more than one common name.", f"{_OWN}: one name, one device"),
     "san-empty": Rule("The list of alternative names is empty.", "RFC 5280 4.2.1.6"),
     "san-count": Rule("There are more than {limit} alternative names.", _OWN),
-    "san-kind": Rule("An alternative name is of a kind that is not taken.", f"{_OWN}: DNS, e-mail, URI, IP, directory"),
-    "san-not-ia5": Rule("An alternative name holds bytes outside of ASCII, or control characters.", "RFC 5280 4.2.1.6"),
+    "san-kind": Rule(
+        "An alternative name is of a kind that is not taken.", f"{_OWN}: DNS, e-mail, URI, IP, directory"
+    ),
+    "san-not-ia5": Rule(
+        "An alternative name holds bytes outside of ASCII, or control characters.", "RFC 5280 4.2.1.6"
+    ),
     "san-dns-syntax": Rule("An alternative dNSName is empty or no host name.", "RFC 5280 4.2.1.6; RFC 1123 2.1"),
     "san-email-syntax": Rule("An alternative rfc822Name is no mailbox.", "RFC 5280 4.2.1.6"),
     "san-uri-syntax": Rule("An alternative URI is not absolute.", "RFC 5280 4.2.1.6"),
@@ -111,8 +121,8 @@ NAMES = {
 
 ASKING = {
     "attribute-unknown": Rule("The request carries the attribute {oid}, which is not taken.", _OWN),
-    "attribute-repeated": Rule("The request carries the attribute {oid} twice, or not with one value.", "RFC 2985 5.4"),
-    "attribute-value": Rule("The value of the attribute {oid} is not a text of at most 255 characters.", "RFC 2985 5.4"),
+    "attribute-repeated": Rule("The attribute {oid} stands there twice, or not with one value.", "RFC 2985 5.4"),
+    "attribute-value": Rule("The attribute {oid} is not a text of at most 255 characters.", "RFC 2985 5.4"),
     "extension-unknown": Rule("The request asks for the extension {oid}, which is not taken.", _OWN),
     "extension-repeated": Rule("The request asks for the extension {oid} twice.", "RFC 5280 4.2"),
     "extension-count": Rule("The request asks for an empty list of extensions or more than {limit}.", "RFC 5280 4.1"),
@@ -123,7 +133,7 @@ ASKING = {
     "asks-no-use": Rule("The list of uses that is asked for is empty.", "RFC 5280 4.2.1.3, 4.2.1.12"),
     "asks-too-long": Rule("{days} days are asked for; the profile {profile} gives at most {limit}.", _OWN),
 } | {
-    f"asks-{word}": Rule(f"The use {word} is asked for; the profile {{profile}} does not give it.", f"{_OWN}; {where}")
+    f"asks-{word}": Rule(f"{word} is asked for, and the profile {{profile}} does not give it.", f"{_OWN}; {where}")
     for where, words in {
         "RFC 5280 4.2.1.3": (
             "digital-signature", "non-repudiation", "key-encipherment", "data-encipherment", "key-agreement",
@@ -146,7 +156,7 @@ LINT_RULES: dict[str, Rule] = {
     "lint-serial-random": Rule("The serial is not positive, above 64 bits and within 20 octets.", "CA/B BR 7.1"),
     "lint-algorithm": Rule("The signature algorithm is not the one of the CA's key.", "RFC 5280 4.1.1.2, 4.1.2.3"),
     "lint-issuer": Rule("The issuer is not, byte by byte, the subject of the CA.", "RFC 5280 4.1.2.4, 7.1"),
-    "lint-validity": Rule("The validity is not, as its years require, the one ordered, or it ends before it begins.", "RFC 5280 4.1.2.5"),
+    "lint-validity": Rule("The validity is not the one ordered, written as its years require.", "RFC 5280 4.1.2.5"),
     "lint-too-long": Rule("The certificate lives longer than its profile allows.", _OWN),
     "lint-outlives-issuer": Rule("The certificate outlives the CA that issues it.", f"{_OWN}; RFC 5280 6.1"),
     "lint-subject": Rule("The subject is not the registry's: country, organization, unit, common name.", _OWN),
@@ -159,16 +169,16 @@ LINT_RULES: dict[str, Rule] = {
     "lint-purposes": Rule("The extended key usage is not what was granted.", "RFC 5280 4.2.1.12"),
     "lint-subject-key": Rule("The subject key identifier is not the hash of the key.", "RFC 5280 4.2.1.2"),
     "lint-authority-key": Rule("The authority key identifier is not that of the CA.", "RFC 5280 4.2.1.1"),
-    "lint-aia": Rule("The addresses of the responder and of the CA's certificate are not those of the CA.", "RFC 5280 4.2.2.1"),
+    "lint-aia": Rule("The addresses of responder and issuer are not those of the CA.", "RFC 5280 4.2.2.1"),
     "lint-crl-points": Rule("The address of the revocation list is not that of the CA.", "RFC 5280 4.2.1.13"),
     "lint-no-check": Rule("A responder's certificate lacks id-pkix-ocsp-nocheck.", "RFC 6960 4.2.2.2.1"),
     "lint-extension-twice": Rule("An extension stands twice.", "RFC 5280 4.2"),
     "lint-extension-more": Rule("There is an extension that the profile does not have.", _OWN),
     "lint-critical": Rule("An extension is critical that must not be, or the other way round.", "RFC 5280 4.2.1"),
     "lint-names": Rule("The alternative names are not those of the registry.", "RFC 5280 4.2.1.6"),
-    "lint-names-missing": Rule("The profile or the registry wants alternative names and there are none.", "RFC 9525 6.3"),
+    "lint-names-missing": Rule("Alternative names are wanted and there are none.", "RFC 9525 6.3"),
     "lint-name-kind": Rule("An alternative name is of a kind the profile does not have.", _OWN),
-    "lint-name-host": Rule("An alternative dNSName is no host name of letters, digits and hyphens.", "RFC 5280 4.2.1.6"),
+    "lint-name-host": Rule("An alternative dNSName has more than letters, digits, hyphens.", "RFC 5280 4.2.1.6"),
     "lint-name-zone": Rule("An alternative dNSName is not under the bank's own zone.", _OWN),
     "lint-name-uri": Rule("An alternative URI is no plain https address.", _OWN),
     "lint-issuer-urls": Rule("An address of the CA is no plain http URL.", "RFC 5280 4.2.2.1; RFC 5280 8"),

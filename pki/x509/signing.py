@@ -51,6 +51,18 @@ def nobody(public: PublicKey) -> CertificateIssuerPrivateKeyTypes:
     return ExternalECKey(public, lambda data, algorithm: _NO_SIGNATURE)
 
 
+def sign_bytes(signer: Signer, data: bytes) -> bytes:
+    """Sign with the algorithm that goes with the key, as `identifier_for` names it."""
+    key = signer.key
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), SHA256())
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(data, ec.ECDSA(SHA384() if key.key_size > 256 else SHA256()))
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key.sign(data)
+    raise TypeError("signers have RSA, EC or Ed25519 keys")
+
+
 def holds(public: PublicKey, signature: bytes, data: bytes) -> bool:
     """Whether the signature was made over the data by the key, with the hash that goes with it."""
     try:
