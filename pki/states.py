@@ -20,6 +20,7 @@ class CaState(TextChoices):
 
 class RequestState(TextChoices):
     PENDING = "PENDING", "Waiting to be signed"  # staff or the bank's server sign or reject
+    READY = "READY", "Allowed"  # a worker signs it, by the terms that were allowed
     SIGNING = "SIGNING", "Being signed"  # a serial is reserved; the sweep settles what stays here
     ISSUED = "ISSUED", "Issued"
     REJECTED = "REJECTED", "Rejected"
@@ -27,7 +28,10 @@ class RequestState(TextChoices):
 
 
 REQUEST_TRANSITIONS: Mapping[str, frozenset[str]] = {
-    RequestState.PENDING: frozenset({RequestState.SIGNING, RequestState.REJECTED, RequestState.EXPIRED}),
+    RequestState.PENDING: frozenset(
+        {RequestState.READY, RequestState.SIGNING, RequestState.REJECTED, RequestState.EXPIRED}
+    ),
+    RequestState.READY: frozenset({RequestState.SIGNING, RequestState.PENDING, RequestState.REJECTED}),
     RequestState.SIGNING: frozenset({RequestState.PENDING, RequestState.ISSUED}),
     RequestState.ISSUED: frozenset(),
     RequestState.REJECTED: frozenset(),
@@ -78,12 +82,12 @@ class RevocationReason(TextChoices):
     """RFC 5280 5.3.1, those that an end-entity certificate of ours can have."""
 
     UNSPECIFIED = "unspecified", "Unspecified"
-    KEY_COMPROMISE = "keyCompromise", "Key compromise"
-    AFFILIATION_CHANGED = "affiliationChanged", "Affiliation changed"
+    KEY_COMPROMISE = "key-compromise", "Key compromise"
+    AFFILIATION_CHANGED = "affiliation-changed", "Affiliation changed"
     SUPERSEDED = "superseded", "Superseded"
-    CESSATION_OF_OPERATION = "cessationOfOperation", "Cessation of operation"
-    PRIVILEGE_WITHDRAWN = "privilegeWithdrawn", "Privilege withdrawn"
-    CERTIFICATE_HOLD = "certificateHold", "On hold"
+    CESSATION_OF_OPERATION = "cessation-of-operation", "Cessation of operation"
+    PRIVILEGE_WITHDRAWN = "privilege-withdrawn", "Privilege withdrawn"
+    CERTIFICATE_HOLD = "certificate-hold", "On hold"
 
 
 class RotationState(TextChoices):

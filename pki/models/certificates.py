@@ -71,9 +71,7 @@ class Certificate(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(
-                name="certificate_state_known", condition=Q(state__in=CertificateState.values)
-            ),
+            models.CheckConstraint(name="certificate_state_known", condition=Q(state__in=CertificateState.values)),
             models.UniqueConstraint(fields=["serial"], name="certificate_serial_unique"),
             models.UniqueConstraint(
                 fields=["device"], name="certificate_one_active", condition=Q(state=CertificateState.ACTIVE)

@@ -33,7 +33,8 @@ class CertificateRequest(models.Model):
     """One request. Its proof of possession was checked before the row was written.
 
     der: the PKCS#10 request. key_sealed: of a key that the portal made: PKCS#8, sealed, until it was handed out once.
-    asked: subject, names and usages as they were asked for, for people to look at. maker: as in approval requests.
+    asked: subject, names and usages as they were asked for, for people to look at. terms: what was allowed
+    of it (days, uses, purposes), once somebody signed. maker: as in approval requests.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -48,6 +49,7 @@ class CertificateRequest(models.Model):
     key_sealed = models.TextField(blank=True)
     bundle_taken_at = models.DateTimeField(null=True, blank=True)
     asked = models.JSONField(default=dict)
+    terms = models.JSONField(default=dict)
     maker_kind = models.CharField(max_length=10)
     maker_id = models.CharField(max_length=64)
     maker_user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
@@ -72,7 +74,7 @@ class CertificateRequest(models.Model):
             models.UniqueConstraint(
                 fields=["device", "key_fingerprint"],
                 name="csr_one_open_per_key",
-                condition=Q(state__in=[RequestState.PENDING, RequestState.SIGNING]),
+                condition=Q(state__in=[RequestState.PENDING, RequestState.READY, RequestState.SIGNING]),
             ),
         ]
         indexes: ClassVar = [
