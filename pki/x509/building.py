@@ -18,6 +18,7 @@ from pki.x509.linting import LintRefused, lint, url_problem
 from pki.x509.orders import Issuer, Order, key_identifier
 from pki.x509.profiles import PURPOSES
 from pki.x509.rules import LINT_RULES
+from pki.x509.serials import BITS
 from pki.x509.signing import Signer, hash_for, holds, nobody, public_key_of
 
 
@@ -51,6 +52,8 @@ def prepare(order: Order, issuer: Issuer | None) -> Prepared:
     Raises LintRefused with every rule it breaks. Nothing of the CA's key is touched.
     """
     _check_addresses(order, issuer)
+    if not 0 < order.serial < 1 << BITS:
+        raise LintRefused([_finding("lint-serial-random")])
     signing_key = issuer.key if issuer else order.key
     try:
         builder = _builder(order, issuer)

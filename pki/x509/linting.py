@@ -25,6 +25,8 @@ _VERSION, _EXTENSIONS = 0xA0, 0xA3
 _SHAPE: Final = [
     _VERSION, der.INTEGER, der.SEQUENCE, der.SEQUENCE, der.SEQUENCE, der.SEQUENCE, der.SEQUENCE, _EXTENSIONS,
 ]  # fmt: skip
+_PLAIN_EXTENSION: Final = [der.OID, der.OCTET_STRING]
+_CRITICAL_EXTENSION: Final = [der.OID, der.BOOLEAN, der.OCTET_STRING]
 _CRITICAL: Final = frozenset({EXTENSION["key-usage"], EXTENSION["basic-constraints"]})
 _COUNTRY = re.compile("[A-Z]{2}")
 _SECOND = timedelta(seconds=1)
@@ -112,12 +114,16 @@ def _subject(subject: der.Element, order: Order) -> Iterator[str]:
 def _extensions(holder: der.Element, order: Order, issuer: Issuer | None) -> Iterator[str]:
     found: dict[bytes, bytes] = {}
     for part in holder.parts[0].parts if holder.parts else ():
-        oid, critical, value = part.parts[0].content, len(part.parts) == 3, part.parts[-1].content
+        tags = [inner.tag for inner in part.parts]
+        if tags not in (_PLAIN_EXTENSION, _CRITICAL_EXTENSION):
+            yield "lint-structure"
+            return
+        oid, critical = part.parts[0].content, tags == _CRITICAL_EXTENSION
         if oid in found:
             yield "lint-extension-twice"
-        if critical != (oid in _CRITICAL):
+        if critical != (oid in _CRITICAL) or (critical and part.parts[1].content != b"\xff"):
             yield "lint-critical"
-        found[oid] = value
+        found[oid] = part.parts[-1].content
     names = found.pop(EXTENSION["alternative-names"], None)
     yield from _names(names, order)
     expected = _expected(order, issuer)
@@ -153,8 +159,13 @@ def _names(value: bytes | None, order: Order) -> Iterator[str]:
             yield "lint-names-missing"
         return
     findings = Findings()
-    names = read_alternative_names(der.read(value)[0], findings)
-    if findings or names != order.names:
+    try:
+        element, problems = der.read(value)
+    except der.Unreadable:
+        yield "lint-names"
+        return
+    names = read_alternative_names(element, findings)
+    if findings or problems or names != order.names:
         yield "lint-names"
     for name in names:
         yield from _name(name, order)

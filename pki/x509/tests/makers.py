@@ -28,9 +28,13 @@ ZONE = "devices.bank.example"
 NAME = "DEV_001_20241201_001"
 
 
-@cache
 def private(kind: str, number: int = 0) -> Private:
     """One key of a kind; other numbers, other keys."""
+    return _private(kind, number)
+
+
+@cache
+def _private(kind: str, number: int) -> Private:
     if kind == "p256":
         return ec.generate_private_key(ec.SECP256R1())
     if kind == "p384":
@@ -38,6 +42,12 @@ def private(kind: str, number: int = 0) -> Private:
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     return rsa.generate_private_key(65537, int(kind.removeprefix("rsa-")))
+
+
+def modulus(kind: str) -> int:
+    key = private(kind)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key.public_key().public_numbers().n
 
 
 def checked(kind: str, number: int = 0) -> CheckedKey:
@@ -89,7 +99,7 @@ def algorithm_of(key: Private) -> bytes:
     return identifier_for("ed25519" if isinstance(key, ed25519.Ed25519PrivateKey) else "rsa")
 
 
-def raw_request(  # noqa: PLR0913 - each part of a request can be wrong
+def raw_request(
     key: Private | None = None,
     *,
     spki: bytes | None = None,
@@ -152,8 +162,12 @@ class Authority:
     responder_signer: PlainSigner
 
 
-@cache
 def authority(kind: str = "p256") -> Authority:
+    return _authority(kind)
+
+
+@cache
+def _authority(kind: str) -> Authority:
     root_key, issuing_key, responder_key = (private(kind, number) for number in (100, 101, 102))
     root = _ca(ROOT, root_key, "Bank Root", None, PlainSigner(root_key), 7300)
     parent = Issuer(root.certificate, "", "http://pki.bank.example/root.cer", "http://pki.bank.example/root.crl")
@@ -175,7 +189,7 @@ def _ca(profile: Profile, key: Private, name: str, parent: Issuer | None, signer
     return issue(prepare(order, parent), signer)
 
 
-def order(  # noqa: PLR0913 - each fact of an order can be wrong
+def order(
     profile: Profile = DEVICE,
     key: CheckedKey | None = None,
     *,
