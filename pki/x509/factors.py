@@ -65,10 +65,10 @@ def _root(number: int, k: int) -> int:
 def is_prime(modulus: int) -> bool:
     """Whether the modulus is itself a prime, so that everybody can compute its private key.
 
-    It is tried as an attacker would: make the private key that belongs to a prime modulus, sign, and see
-    whether the signature holds. With a prime it always does; with a composite it is right by chance only, with
-    a probability that nobody can raise, as no part of the trial is theirs. The library computes it four times
-    as fast as ``pow``: about 0.1 s for 4096 bits. A second prime beside it makes a complete key for the library.
+    It is tried as an attacker would: make the private key that belongs to a prime modulus, sign, and see whether
+    the signature holds. With a prime it always does. With a composite it does only if that was built to pass, and
+    then others can sign for it too. The library computes it more than twice as fast as ``pow``: about 0.1 s for
+    4096 bits. A second prime beside the modulus makes it a complete key for the library.
     """
     phi = (modulus - 1) * (_OTHER_PRIME - 1)
     e = next(e for e in range(65537, 1 << 20, 2) if math.gcd(e, phi) == 1)

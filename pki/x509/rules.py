@@ -183,6 +183,5 @@ LINT_RULES: dict[str, Rule] = {
     "lint-name-uri": Rule("An alternative URI is no plain https address.", _OWN),
     "lint-issuer-urls": Rule("An address of the CA is no plain http URL.", "RFC 5280 4.2.2.1; RFC 5280 8"),
     "lint-unbuildable": Rule("What was ordered cannot be written into a certificate.", "RFC 5280 4.1"),
-    "lint-changed": Rule("What was signed is not, byte by byte, what was linted.", _OWN),
     "lint-signature": Rule("The signature does not hold under the CA's key.", "RFC 5280 6.1.3"),
 }  # fmt: skip
