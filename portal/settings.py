@@ -27,6 +27,7 @@ SECRET_NAMES = (
     "PORTAL_INDEX_KEY",
     "PORTAL_FINGERPRINT_KEY",
     "PORTAL_PIN_PEPPERS",
+    "PORTAL_CA_PASSPHRASE",
     "PORTAL_AUDIT_KEY",
     "PORTAL_AUDIT_SIGNING_KEY",
 )
@@ -127,6 +128,7 @@ INSTALLED_APPS = [
     "portal.accounts",
     "portal.approvals",
     "devices",
+    "pki",
     "portal.web",
 ]
 
@@ -312,6 +314,11 @@ CELERY_BEAT_SCHEDULE = {
     "portal.beat": {"task": "portal.beat", "schedule": 15.0, "options": {"expires": 30}},
     "portal.clean": {"task": "portal.clean", "schedule": 600.0},
 }
+
+# Certificates. Addresses that stand in certificates are plain http: what they lead to is signed itself (RFC 5280 8).
+PKI_URL = env.text("PORTAL_PKI_URL", BASE_URL).rstrip("/")
+CA_DIR = Path(env.text("PORTAL_CA_DIR", str(VAR / "ca"))).resolve()
+CA_PASSPHRASE = SECRETS["PORTAL_CA_PASSPHRASE"]
 
 # Mail, used by the e-mail gateway.
 EMAIL_FROM = env.text("PORTAL_EMAIL_FROM", "portal@localhost")

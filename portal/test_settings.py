@@ -11,6 +11,7 @@ for name, value in {
     "PORTAL_INDEX_KEY": "B" * 42 + "E",
     "PORTAL_FINGERPRINT_KEY": "F" * 42 + "E",
     "PORTAL_PIN_PEPPERS": "p1:" + "G" * 42 + "E",
+    "PORTAL_CA_PASSPHRASE": "tests-only-not-a-passphrase",
     "PORTAL_AUDIT_KEY": "C" * 42 + "E",
     "PORTAL_AUDIT_SIGNING_KEY": "D" * 42 + "E",
 }.items():

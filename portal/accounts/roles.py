@@ -30,6 +30,9 @@ class Capability(TextChoices):
     APPROVALS_READ = "approvals.read", "See what waits for a second person"
     APPROVALS_DECIDE = "approvals.decide", "Approve and reject what others ask for"
     APPROVALS_POLICY = "approvals.policy", "Ask for changes of the four-eyes policy"
+    PKI_SIGN = "pki.sign", "Sign and reject certificate requests"
+    PKI_REVOKE = "pki.revoke", "Revoke certificates"
+    PKI_MANAGE = "pki.manage", "Manage certificate authorities and their policy"
     AUDIT_READ = "audit.read", "Read the audit log"
     OUTBOX_READ = "outbox.read", "See messages on their way"
     OUTBOX_RESEND = "outbox.resend", "Send failed messages again"
@@ -58,6 +61,9 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         Capability.DEVICES_ACTIVATE,
         Capability.DEVICES_BLOCK,
         Capability.APPROVALS_POLICY,
+        Capability.PKI_SIGN,
+        Capability.PKI_REVOKE,
+        Capability.PKI_MANAGE,
         Capability.AUDIT_READ,
     },
     Role.AUDITOR: _LOOK | {Capability.AUDIT_READ, Capability.OUTBOX_READ},

@@ -1,0 +1,103 @@
+"""Certificate authorities, and the responders that answer for them."""
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+
+from pki.states import CaRole, CaState
+from portal.accounts.models import Bank
+from portal.core import ids
+from portal.core.actor import Actor
+
+
+class KeyStoreKind(models.TextChoices):
+    FILE = "file", "Encrypted file"
+    PKCS11 = "pkcs11", "PKCS#11 token"
+
+
+class CertificateAuthorityQuerySet(models.QuerySet["CertificateAuthority"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The roots, and the issuing ones of the actor's bank."""
+        if actor.is_system and actor.bank_id is None:
+            return self
+        if actor.bank_id is None:
+            return self.none()
+        return self.filter(Q(bank_id=actor.bank_id) | Q(role=CaRole.ROOT))
+
+    def issuing_for(self, bank_id: object) -> Self:
+        """The one that issues for a bank now."""
+        return self.filter(bank_id=bank_id, role=CaRole.ISSUING, state=CaState.ACTIVE)
+
+    def answering(self) -> Self:
+        """Those that still publish CRLs and OCSP answers."""
+        return self.exclude(state=CaState.ENDED)
+
+
+class CertificateAuthority(models.Model):
+    """A root, or the issuing authority of one bank.
+
+    keystore, key_name: where its private key is; the key itself is nowhere in the database. key_id: hex of the
+    subject key identifier. crl_number: of the last CRL made, only ever grows. paused_at: no automatic rotations.
+    rotation_rate: certificates a minute that rotation may sign.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    bank = models.ForeignKey(Bank, on_delete=models.PROTECT, null=True, related_name="authorities")
+    role = models.CharField(max_length=10, choices=CaRole)
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="children")
+    name = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=CaState, default=CaState.ACTIVE)
+    keystore = models.CharField(max_length=10, choices=KeyStoreKind)
+    key_name = models.CharField(max_length=128)
+    key_id = models.CharField(max_length=64)
+    serial = models.CharField(max_length=40)
+    der = models.BinaryField()
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField()
+    crl_number = models.PositiveBigIntegerField(default=0)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    rotation_rate = models.PositiveIntegerField(default=600)
+    created_at = models.DateTimeField()
+
+    objects = CertificateAuthorityQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="ca_role_known", condition=Q(role__in=CaRole.values)),
+            models.CheckConstraint(name="ca_state_known", condition=Q(state__in=CaState.values)),
+            models.CheckConstraint(
+                name="ca_issuing_has_bank_and_parent",
+                condition=Q(role=CaRole.ROOT, bank__isnull=True, parent__isnull=True)
+                | Q(role=CaRole.ISSUING, bank__isnull=False, parent__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["bank"],
+                name="ca_one_issues_for_a_bank",
+                condition=Q(role=CaRole.ISSUING, state=CaState.ACTIVE),
+            ),
+            models.UniqueConstraint(fields=["key_id"], name="ca_key_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def public_id(self) -> str:
+        return ids.spell("CA", self.pk)
+
+
+class OcspResponder(models.Model):
+    """A short-lived delegated responder of one authority (RFC 6960 4.2.2.2). Newer ones take over by themselves."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    authority = models.ForeignKey(CertificateAuthority, on_delete=models.PROTECT, related_name="responders")
+    keystore = models.CharField(max_length=10, choices=KeyStoreKind)
+    key_name = models.CharField(max_length=128)
+    serial = models.CharField(max_length=40)
+    der = models.BinaryField()
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["authority", "-not_before"], name="responder_newest")]
