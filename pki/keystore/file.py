@@ -66,7 +66,13 @@ class FileStore:
         self._passphrase = passphrase
 
     def make_key(self, name: str, kind: str) -> FileSigner:
-        return make_file_key(self._path(name), kind, self._passphrase)
+        """Make a key; the folder comes with the first one, for its owner only."""
+        path = self._path(name)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            raise StoreUnavailable("the folder for keys cannot be made") from None
+        return make_file_key(path, kind, self._passphrase)
 
     def signer(self, name: str) -> FileSigner:
         return open_file_key(self._path(name), self._passphrase)
