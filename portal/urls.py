@@ -16,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin_site.urls),
     path("", include("devices.urls")),
     path("", include("devices.customer_urls")),
+    path("", include("pki.urls")),
+    path("pki/", include("pki.public_urls")),
     path("", include("portal.web.urls")),
 ]
 

@@ -1,0 +1,1 @@
+"""The authority's tasks: an id in, one operation called."""
