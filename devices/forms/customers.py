@@ -1,27 +1,12 @@
 """The form that looks for customers."""
 
-from django import forms
-
-from devices.forms.registry import LONGEST_SEARCH
-from portal.web.forms import PortalForm
+from portal.web.forms import PortalForm, search_field
 
 
 class CustomerSearchForm(PortalForm):
     """What to look for; a text that is too long does not filter."""
 
-    q = forms.CharField(
-        label="Search",
-        required=False,
-        max_length=LONGEST_SEARCH,
-        widget=forms.TextInput(
-            attrs={
-                "type": "search",
-                "placeholder": "Customer number, name, or USR_…",
-                "autocomplete": "off",
-                "spellcheck": "false",
-            }
-        ),
-    )
+    q = search_field("Customer number, name, or USR_…")
 
     def wanted(self) -> str:
         """The text, or ""."""

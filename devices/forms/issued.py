@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 from django import forms
 from django.utils.datastructures import MultiValueDict
 
-from devices.forms.registry import LONGEST_SEARCH, ReasonForm
+from devices.forms.registry import ReasonForm
 from devices.models import ISSUED_KINDS, CardKind, Kind
 from devices.operations.issued_facts import CAPABILITIES, CARD_FIELDS, LONGEST
 from devices.queries.issued import IssuedFilter
@@ -13,7 +13,7 @@ from devices.states import CardStatus
 from portal.core import clock
 from portal.core.card_numbers import holds_card_number
 from portal.core.errors import DomainError, InvalidInput
-from portal.web.forms import Data, PortalForm
+from portal.web.forms import Data, PortalForm, search_field
 from portal.web.marks import humanise
 
 KINDS: Final = [(kind.value, Kind(kind).label) for kind in ISSUED_KINDS]
@@ -30,19 +30,7 @@ def _text(label: str, field: str, *, help_text: str = "", **attrs: str) -> forms
 class IssuedSearchForm(PortalForm):
     """What to look for. Words that no choice knows do not filter."""
 
-    q = forms.CharField(
-        label="Search",
-        required=False,
-        max_length=LONGEST_SEARCH,
-        widget=forms.TextInput(
-            attrs={
-                "type": "search",
-                "placeholder": "Reference, customer number, last four, brand",
-                "autocomplete": "off",
-                "spellcheck": "false",
-            }
-        ),
-    )
+    q = search_field("Reference, customer number, last four, brand")
     status = forms.ChoiceField(label="Status", required=False, choices=[("", "Any"), *CardStatus.choices])
     kind = forms.ChoiceField(label="Kind", required=False, choices=[("", "Any"), *KINDS])
 

@@ -4,29 +4,16 @@ from datetime import UTC, date, datetime, time
 
 from django import forms
 
-from devices.forms.registry import LONGEST_SEARCH, ReasonForm
-from devices.operations.facts import MAX_LENGTHS
+from devices.forms.registry import ReasonForm
 from devices.queries.transfers import TransferFilter
 from devices.states import TransferState
-from portal.web.forms import CodeForm, Data, PortalForm
+from portal.web.forms import CodeForm, Data, PortalForm, WithReason, reason_field, search_field
 
 
 class TransferSearchForm(PortalForm):
     """What to look for. Words that no choice knows do not filter."""
 
-    q = forms.CharField(
-        label="Search",
-        required=False,
-        max_length=LONGEST_SEARCH,
-        widget=forms.TextInput(
-            attrs={
-                "type": "search",
-                "placeholder": "Transfer or device id, customer number",
-                "autocomplete": "off",
-                "spellcheck": "false",
-            }
-        ),
-    )
+    q = search_field("Transfer or device id, customer number")
     state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *TransferState.choices])
 
     def wanted(self) -> TransferFilter:
@@ -58,20 +45,11 @@ class TransferRequestForm(ReasonForm):
         return datetime.combine(day, time.min, UTC) if day else None
 
 
-class DecisionForm(CodeForm):
+class DecisionForm(CodeForm, WithReason):
     """A decision with its reason and a fresh second factor. An approval may do without the reason."""
 
-    reason = forms.CharField(
-        label="Reason",
-        required=False,
-        help_text="Needed to reject. It is kept in the audit log.",
-        widget=forms.Textarea(attrs={"rows": 2, "maxlength": MAX_LENGTHS["reason"]}),
-    )
+    reason = reason_field("Needed to reject. It is kept in the audit log.", needed=False, rows=2)
     field_order = ("reason", "code")
 
     def __init__(self, data: Data = None) -> None:
         super().__init__(data, backup=True)
-
-    def clean_reason(self) -> str:
-        """One line: line breaks become spaces."""
-        return " ".join(str(self.cleaned_data["reason"]).splitlines())

@@ -8,15 +8,16 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from devices.forms.bulk import SelectionForm, TakeForm
+from devices.models import BulkRun
 from devices.operations.bulk import switch_many
 from devices.operations.bulk_trial import Trial, try_many
 from devices.policies import bulk as policies
 from devices.policies import read
 from devices.queries.bulk import devices_of_run, get_run, request_for_run
 from devices.screens import bulk as screens
-from portal.core.errors import DomainError, Forbidden, NotFound
+from portal.core.errors import DomainError, NotFound
 from portal.web.access import StaffRequest, signed_in
-from portal.web.refusals import write_refusal
+from portal.web.attempts import attempt
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,16 +26,14 @@ def choose(request: StaffRequest) -> HttpResponse:
     """A list of device ids and a step; sent, or sent by the list's checkboxes, it is tried and nothing changes."""
     read(request.actor).require()
     form = SelectionForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        step = form.cleaned_data["step"]
-        try:
-            trial = try_many(request.actor, step=step, device_ids=_named(request, form))
-            return _trial(request, trial, TakeForm(initial={"run_id": str(uuid4()), "step": step}))
-        except Forbidden:
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error)
-            form.refuse(error)
+
+    def try_them() -> Trial:
+        return try_many(request.actor, step=form.cleaned_data["step"], device_ids=_named(request, form))
+
+    trial = attempt(request, form, try_them, finds_nothing=True)
+    if trial is not None:
+        initial = {"run_id": str(uuid4()), "step": form.cleaned_data["step"]}
+        return _trial(request, trial, TakeForm(initial=initial))
     if not screens.offers(request.actor):
         policies.may_switch_many(request.actor, policies.STEPS["block"]).require()
     return render(request, "devices/bulk.html", {"form": form, "most": policies.MOST}, status=form.answer_status)
@@ -46,17 +45,15 @@ def take(request: StaffRequest) -> HttpResponse:
     """Take the step that was tried; what takes a second person is asked for, and `signed_in` says so."""
     form = TakeForm(request.POST)
     device_ids = request.POST.getlist("device")
-    if form.is_valid():
-        try:
-            run = switch_many(actor=request.actor, device_ids=device_ids, **form.cleaned_data)
-            messages.success(request, "The step was taken. This is what came of it.")
-            return redirect(screens.url(run))
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error)
-            form.refuse(error)
-    return _again(request, form, device_ids)
+
+    def carry_out() -> BulkRun:
+        return switch_many(actor=request.actor, device_ids=device_ids, **form.cleaned_data)
+
+    run = attempt(request, form, carry_out)
+    if run is None:
+        return _again(request, form, device_ids)
+    messages.success(request, "The step was taken. This is what came of it.")
+    return redirect(screens.url(run))
 
 
 @require_safe

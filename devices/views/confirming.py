@@ -12,9 +12,8 @@ from devices import screens
 from devices.forms import ReasonForm
 from devices.models import Device
 from devices.policies.verdicts import Verdict
-from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest
-from portal.web.refusals import write_refusal
+from portal.web.attempts import attempt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +40,12 @@ def confirmed(request: StaffRequest, device: Device, action: Action) -> HttpResp
     A step that takes a second person is asked for by the same form: `signed_in` says that it waits.
     """
     form = ReasonForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            messages.success(request, action.carry_out(form.cleaned_data["reason"]))
-            return redirect("devices:detail", device.pk)
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error, device)
-            form.refuse(error)
-    elif request.method != "POST" and not action.verdict.needs_second_person:
+    if request.method != "POST" and not action.verdict.needs_second_person:
         action.verdict.require()
+    told = attempt(request, form, lambda: action.carry_out(form.cleaned_data["reason"]), device)
+    if told is not None:
+        messages.success(request, told)
+        return redirect("devices:detail", device.pk)
     context = {
         "device": screens.facts(device),
         "device_url": reverse("devices:detail", args=[device.pk]),

@@ -19,10 +19,9 @@ from devices.screens import imports as screens
 from devices.screens.issued import second_person
 from devices.sheets import empty_sheet, refused_sheet
 from devices.views.issued import as_csv
-from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
+from portal.web.attempts import attempt
 from portal.web.paging import list_template, pager
-from portal.web.refusals import write_refusal
 from portal.web.uploads import take_uploads
 from portal.web.waiting import badges
 
@@ -54,22 +53,19 @@ def _upload(request: StaffRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if any(getattr(handler, "too_large", False) for handler in request.upload_handlers):
         _too_large(form)
-    elif form.is_valid():
-        try:
-            file = form.cleaned_data["file"]
-            run = operations.upload_import(
-                actor=request.actor,
-                file_name=file.name,
-                data=file.read(),
-                all_or_nothing=form.cleaned_data["all_or_nothing"],
-            )
-            return redirect("devices:issued-import", run.pk)
-        except Forbidden:
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error)
-            form.refuse(error)
+    elif run := attempt(request, form, lambda: _take(request, form)):
+        return redirect("devices:issued-import", run.pk)
     return _upload_page(request, form)
+
+
+def _take(request: StaffRequest, form: UploadForm) -> ImportRun:
+    file = form.cleaned_data["file"]
+    return operations.upload_import(
+        actor=request.actor,
+        file_name=file.name,
+        data=file.read(),
+        all_or_nothing=form.cleaned_data["all_or_nothing"],
+    )
 
 
 def _too_large(form: UploadForm) -> UploadForm:
@@ -100,22 +96,16 @@ def start(request: StaffRequest, run_id: UUID) -> HttpResponse:
         return redirect("devices:issued-import", run_id)
     run = _run(request, run_id)
     form = StartForm(request.POST)
-    if form.is_valid():
-        try:
-            operations.start_import(
-                actor=request.actor,
-                run_id=str(run.pk),
-                digest=request.POST.get("digest", "")[:64],
-                reason=form.cleaned_data["reason"],
-            )
-            messages.success(request, "The import was started.")
-            return redirect("devices:issued-import", run.pk)
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error, run)
-            form.refuse(error)
-    return _page(request, _run(request, run_id), form)
+
+    def begin() -> ImportRun:
+        digest = request.POST.get("digest", "")[:64]
+        reason = form.cleaned_data["reason"]
+        return operations.start_import(actor=request.actor, run_id=str(run.pk), digest=digest, reason=reason)
+
+    if attempt(request, form, begin) is None:
+        return _page(request, _run(request, run_id), form)
+    messages.success(request, "The import was started.")
+    return redirect("devices:issued-import", run.pk)
 
 
 @require_POST

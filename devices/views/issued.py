@@ -27,10 +27,9 @@ from devices.policies import issued as policies
 from devices.queries import issued as queries
 from devices.screens import issued as screens
 from devices.sheets import issued_sheet
-from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
+from portal.web.attempts import attempt
 from portal.web.paging import list_template, pager
-from portal.web.refusals import write_refusal
 
 
 @require_safe
@@ -79,21 +78,11 @@ def issue(request: StaffRequest) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     form = IssueForm(kind, posted, customer=request.GET.get("customer", "")[:64])
     policies.issue(request.actor).require()
-    if form.is_valid():
-        try:
-            issued = issue_device(actor=request.actor, **form.values())
-            told = (
-                "It was issued. Note its delivery once its holder has it."
-                if issued.created
-                else "It is there already."
-            )
-            messages.success(request, told)
-            return redirect("devices:detail", issued.device.pk)
-        except Forbidden:
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error)
-            form.refuse(error)
+    issued = attempt(request, form, lambda: issue_device(actor=request.actor, **form.values()), finds_nothing=True)
+    if issued is not None:
+        new = "It was issued. Note its delivery once its holder has it."
+        messages.success(request, new if issued.created else "It is there already.")
+        return redirect("devices:detail", issued.device.pk)
     context = {
         "form": form,
         "asks": screens.second_person(request.actor, ISSUE),
@@ -154,18 +143,13 @@ def _stepped(
     cut: Cut | None = None,
 ) -> HttpResponse:
     """Show what a step does and ask for what it needs; then take it and tell what really happened."""
-    if form.is_valid():
-        try:
-            shown, told = carry_out()
-            messages.success(request, told)
-            return redirect("devices:detail", shown.pk)
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error, device)
-            form.refuse(error)
-    elif request.method != "POST":
+    if request.method != "POST":
         step.policy(request.actor, device).require()
+    done = attempt(request, form, carry_out)
+    if done is not None:
+        shown, told = done
+        messages.success(request, told)
+        return redirect("devices:detail", shown.pk)
     context = {
         "device": device_screens.facts(device),
         "device_url": reverse("devices:detail", args=[device.pk]),

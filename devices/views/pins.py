@@ -10,15 +10,14 @@ from django.views.decorators.http import require_http_methods
 
 from devices import screens
 from devices.forms.pins import ResetForm
-from devices.models import Device
+from devices.models import Device, PinReset
 from devices.operations.pin_resets import start_reset
 from devices.policies import pins as policies
 from devices.queries import get_owned_device
 from devices.queries.pins import reset_methods
 from devices.screens import cards
-from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
-from portal.web.refusals import write_refusal
+from portal.web.attempts import attempt
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -28,20 +27,18 @@ def reset_pin(request: StaffRequest, device_id: UUID) -> HttpResponse:
     device = get_owned_device(request.actor, str(device_id))
     request.about = device
     form = ResetForm(request.POST if request.method == "POST" else None, methods=reset_methods(device.owner))
-    if form.is_valid():
-        try:
-            reset = start_reset(actor=request.actor, device_id=str(device.pk), **form.cleaned_data)
-            until = f"{reset.expires_at:%H:%M} UTC"
-            messages.success(request, f"A code is on its way to {device.owner.name}. It is good until {until}.")
-            return redirect("devices:detail", device.pk)
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error, device)
-            form.refuse(error)
-    elif request.method != "POST":
+    if request.method != "POST":
         policies.start_reset(request.actor, device).require()
-    return _page(request, device, form)
+
+    def start() -> PinReset:
+        return start_reset(actor=request.actor, device_id=str(device.pk), **form.cleaned_data)
+
+    reset = attempt(request, form, start)
+    if reset is None:
+        return _page(request, device, form)
+    until = f"{reset.expires_at:%H:%M} UTC"
+    messages.success(request, f"A code is on its way to {device.owner.name}. It is good until {until}.")
+    return redirect("devices:detail", device.pk)
 
 
 def _page(request: StaffRequest, device: Device, form: ResetForm) -> HttpResponse:

@@ -19,13 +19,11 @@ from devices.policies import transfers as policies
 from devices.queries import get_owned_device
 from devices.queries.transfers import get_transfer, transfer_page
 from devices.screens import transfers as screens
-from portal.accounts.operations.second_factor import Verified, verify_second_factor
 from portal.core import ids
-from portal.core.errors import DomainError, Forbidden, NotFound, RateLimited, VerificationFailed
 from portal.web.access import StaffRequest, signed_in
+from portal.web.attempts import attempt, fresh_factor
 from portal.web.forms import PortalForm
 from portal.web.paging import list_template, pager
-from portal.web.refusals import write_refusal
 
 
 @require_safe
@@ -68,7 +66,8 @@ def decide(request: StaffRequest, transfer_id: UUID) -> HttpResponse:
         # Asked before the code is used up: a refusal that was certain costs nobody a code.
         policies.decide(request.actor, transfer).require()
         reason = form.cleaned_data["reason"]
-        decision(actor=request.actor, transfer_id=transfer.public_id, reason=reason, proof=_proof(request, form))
+        proof = fresh_factor(request, form.cleaned_data["code"])
+        decision(actor=request.actor, transfer_id=transfer.public_id, reason=reason, proof=proof)
         told = "The transfer was approved. The new owner gets the acceptance code."
         return told if approves else "The transfer was rejected."
 
@@ -101,19 +100,17 @@ def start(request: StaffRequest, device_id: UUID) -> HttpResponse:
     device = get_owned_device(request.actor, str(device_id))
     request.about = device
     form = TransferRequestForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            transfer = request_transfer(actor=request.actor, device_id=str(device.pk), **form.cleaned_data)
-            messages.success(request, "The transfer waits for approval by somebody else.")
-            return redirect("devices:transfer", transfer.pk)
-        except Forbidden:
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error, device)
-            form.refuse(error)
-    elif request.method != "POST":
+    if request.method != "POST":
         policies.request(request.actor, device).require()
-    return _start_page(request, device, form)
+
+    def ask() -> Transfer:
+        return request_transfer(actor=request.actor, device_id=str(device.pk), **form.cleaned_data)
+
+    transfer = attempt(request, form, ask, finds_nothing=True)
+    if transfer is None:
+        return _start_page(request, device, form)
+    messages.success(request, "The transfer waits for approval by somebody else.")
+    return redirect("devices:transfer", transfer.pk)
 
 
 def _start_page(request: StaffRequest, device: Device, form: TransferRequestForm) -> HttpResponse:
@@ -133,29 +130,14 @@ def _transfer(request: StaffRequest, transfer_id: UUID) -> Transfer:
     return transfer
 
 
-def _proof(request: StaffRequest, form: DecisionForm) -> Verified:
-    code = form.cleaned_data["code"]
-    try:
-        return verify_second_factor(actor=request.actor, user=request.person, code=code, signing_in=False)
-    except (VerificationFailed, RateLimited) as error:
-        error.audited = True  # the check writes what it refuses
-        raise
-
-
 def _tried(
     request: StaffRequest, transfer: Transfer, form: PortalForm, carry_out: Callable[[], str]
 ) -> HttpResponse | None:
     """Back to the transfer with what was done; None with the refusal put on the form."""
-    if not form.is_valid():
+    told = attempt(request, form, carry_out)
+    if told is None:
         return None
-    try:
-        messages.success(request, carry_out())
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        write_refusal(request, request.actor, error, transfer.device)
-        form.refuse(error)
-        return None
+    messages.success(request, told)
     return redirect("devices:transfer", transfer.pk)
 
 

@@ -4,42 +4,25 @@ from django import forms
 
 from portal.approvals.policy import MOST_IN_BULK, Policy
 from portal.approvals.registry import all_registered
-from portal.core.texts import LONGEST_REASON
-from portal.web.forms import CodeForm, Data, PortalForm
+from portal.web.forms import CodeForm, Data, WithReason, reason_field
 
 APPROVE, REJECT = "approve", "reject"
 
 
-def _reason_field(help_text: str) -> forms.CharField:
-    return forms.CharField(
-        label="Reason",
-        required=False,
-        strip=True,
-        help_text=help_text,
-        widget=forms.Textarea(attrs={"rows": 3, "required": True, "maxlength": LONGEST_REASON}),
-    )
-
-
-class _WithReason(PortalForm):
-    def clean_reason(self) -> str:
-        """One line: line breaks become spaces."""
-        return " ".join(str(self.cleaned_data["reason"]).splitlines())
-
-
-class DecisionForm(CodeForm, _WithReason):
+class DecisionForm(CodeForm, WithReason):
     """Yes or no, why, and a code of the second factor. seen: which payload the person was shown."""
 
     field_order = ("reason", "code")
 
     seen = forms.CharField(max_length=64, widget=forms.HiddenInput())
-    reason = _reason_field("Whoever asked reads it. It is kept in the audit log.")
+    reason = reason_field("Whoever asked reads it. It is kept in the audit log.")
     decision = forms.ChoiceField(choices=[(APPROVE, "Approve"), (REJECT, "Reject")], widget=forms.HiddenInput())
 
     def __init__(self, data: Data = None) -> None:
         super().__init__(data, backup=True)
 
 
-class PolicyForm(_WithReason):
+class PolicyForm(WithReason):
     """What the bank is to want a second person for from now on."""
 
     required = forms.MultipleChoiceField(
@@ -51,7 +34,7 @@ class PolicyForm(_WithReason):
         min_value=1,
         max_value=MOST_IN_BULK,
     )
-    reason = _reason_field("The second person reads it. It is kept in the audit log.")
+    reason = reason_field("The second person reads it. It is kept in the audit log.")
 
     def __init__(self, data: Data = None, *, now: Policy) -> None:
         super().__init__(data, initial={"required": sorted(now.required), "bulk_threshold": now.bulk_threshold})

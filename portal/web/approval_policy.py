@@ -11,10 +11,9 @@ from portal.approvals import queries
 from portal.approvals.policies import require_read
 from portal.approvals.policy import Policy, change_policy, policy_of
 from portal.approvals.registry import FourEyes, all_registered
-from portal.core.errors import DomainError, Forbidden, NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.approval_forms import PolicyForm
-from portal.web.refusals import write_refusal
+from portal.web.attempts import attempt
 from portal.web.waiting import badges
 
 EACH_TIME, SOMETIMES, NEVER = HOW_OFTEN = ("two-people", "sometimes-two", "one-person")  # words of `marks`
@@ -30,7 +29,8 @@ def policy(request: StaffRequest) -> HttpResponse:
     form = PolicyForm(request.POST if request.method == "POST" else None, now=now)
     if request.method == "POST":
         require_capability(request.actor, Capability.APPROVALS_POLICY)
-        if form.is_valid() and _asked(request, form):
+        # What changes something waits for a second person, which is raised.
+        if attempt(request, form, lambda: change_policy(actor=request.actor, **form.cleaned_data)) is not None:
             messages.success(request, "Nothing has changed: the policy was so already.")
             return redirect("approvals:policy")
     context = {
@@ -42,19 +42,6 @@ def policy(request: StaffRequest) -> HttpResponse:
         "who": ", ".join(who_can(Capability.APPROVALS_POLICY)).lower(),
     }
     return render(request, "approvals/policy.html", context, status=form.answer_status)
-
-
-def _asked(request: StaffRequest, form: PolicyForm) -> bool:
-    """Whether the operation found nothing to change. What it changes waits for a second person, which is raised."""
-    try:
-        change_policy(actor=request.actor, **form.cleaned_data)
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        write_refusal(request, request.actor, error, request.about)
-        form.refuse(error)
-        return False
-    return True
 
 
 def _operations(now: Policy) -> list[dict[str, object]]:

@@ -9,16 +9,14 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.accounts.operations.second_factor import verify_second_factor
 from portal.approvals import operations, policies, queries
 from portal.approvals.models import ApprovalRequest
 from portal.approvals.states import RequestState
-from portal.core.errors import DomainError, Forbidden, NotFound, RateLimited, VerificationFailed
 from portal.web import approval_rows as rows
 from portal.web.access import StaffRequest, signed_in
 from portal.web.approval_forms import APPROVE, DecisionForm
+from portal.web.attempts import attempt, fresh_factor
 from portal.web.paging import list_template, pager
-from portal.web.refusals import write_refusal
 
 ALL: Final = "all"
 
@@ -56,7 +54,7 @@ def decide(request: StaffRequest, request_id: str) -> HttpResponse:
     found = _found(request, request_id)
     policies.require_decide(request.actor, found)
     form = DecisionForm(request.POST)
-    if form.is_valid() and (decided := _decided(request, found, form)):
+    if decided := attempt(request, form, lambda: _decided(request, found, form)):
         _tell(request, decided)
         return redirect("approvals:detail", found.public_id)
     return _page(request, _found(request, request_id), form)
@@ -79,27 +77,13 @@ def _found(request: StaffRequest, request_id: str) -> ApprovalRequest:
     return found
 
 
-def _decided(request: StaffRequest, found: ApprovalRequest, form: DecisionForm) -> ApprovalRequest | None:
-    """The request as it was decided; None when something stood in the way, which the form tells."""
+def _decided(request: StaffRequest, found: ApprovalRequest, form: DecisionForm) -> ApprovalRequest:
     values = form.cleaned_data
     decision = {"actor": request.actor, "request_id": found.public_id, "reason": values["reason"]}
-    try:
-        proof = verify_second_factor(actor=request.actor, user=request.person, code=values["code"], signing_in=False)
-    except DomainError as error:
-        if not isinstance(error, (VerificationFailed, RateLimited)):  # those the operation has written itself
-            write_refusal(request, request.actor, error, found)
-        form.refuse(error)
-        return None
-    try:
-        if values["decision"] == APPROVE:
-            return operations.approve_request(**decision, seen=values["seen"], proof=proof)
-        return operations.reject_request(**decision, proof=proof)
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        write_refusal(request, request.actor, error, found)
-        form.refuse(error)
-        return None
+    proof = fresh_factor(request, values["code"])
+    if values["decision"] == APPROVE:
+        return operations.approve_request(**decision, seen=values["seen"], proof=proof)
+    return operations.reject_request(**decision, proof=proof)
 
 
 def _tell(request: StaffRequest, decided: ApprovalRequest) -> None:

@@ -1,13 +1,34 @@
 """What the portal's forms share."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from django import forms
 
 from portal.core.errors import ApprovalRequired, DomainError, InvalidInput
+from portal.core.texts import LONGEST_REASON
 from portal.web.refusals import status_of
 
+LONGEST_SEARCH: Final = 128
+
 type Data = Mapping[str, object] | None
+
+
+def search_field(placeholder: str) -> forms.CharField:
+    """A list's search. placeholder: what it looks for."""
+    attributes = {"type": "search", "placeholder": placeholder, "autocomplete": "off", "spellcheck": "false"}
+    return forms.CharField(
+        label="Search", required=False, max_length=LONGEST_SEARCH, widget=forms.TextInput(attrs=attributes)
+    )
+
+
+def reason_field(help_text: str, *, needed: bool = True, rows: int = 3) -> forms.CharField:
+    """Why. The operation asks for it; the browser's own check only saves a round trip."""
+    attributes: dict[str, object] = {"rows": rows, "maxlength": LONGEST_REASON}
+    if needed:
+        attributes["required"] = True
+    widget = forms.Textarea(attrs=attributes)
+    return forms.CharField(label="Reason", required=False, strip=True, help_text=help_text, widget=widget)
 
 
 class PortalForm(forms.Form):
@@ -35,6 +56,13 @@ class PortalForm(forms.Form):
             return
         for problem in error.fields:
             self.add_error(problem.field if problem.field in self.fields else None, problem.message)
+
+
+class WithReason(PortalForm):
+    """A form with a `reason`: one line, line breaks become spaces."""
+
+    def clean_reason(self) -> str:
+        return " ".join(str(self.cleaned_data["reason"]).splitlines())
 
 
 class CodeForm(PortalForm):

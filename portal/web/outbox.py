@@ -14,15 +14,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.accounts.roles import Capability, who_can
 from portal.audit.queries import timeline_of
 from portal.core.actor import Actor
-from portal.core.errors import DomainError, Forbidden, NotFound
-from portal.outbox.models import MessageState
+from portal.outbox.models import Message, MessageState
 from portal.outbox.queries import Count, LedgerEntry, count_by_state, ledger, ledger_entry
 from portal.outbox.resending import resend_message
 from portal.web.access import StaffRequest, signed_in
+from portal.web.attempts import attempt
 from portal.web.events import event_row, object_url
 from portal.web.outbox_forms import ResendForm
 from portal.web.paging import list_template, pager
-from portal.web.refusals import write_refusal
 
 ICONS: Final = {"email": "mail", "sms": "message-square", "push": "monitor-smartphone"}
 STATES: Final = {"": "All", "pending": "Waiting", "sending": "On its way", "failed": "Failed", "sent": "Sent"}
@@ -53,16 +52,13 @@ def outbox_message(request: StaffRequest, message_id: UUID) -> HttpResponse:
     """One message, and sending it again once it was given up."""
     request.about, entry = ledger_entry(request.actor, message_id)
     form = ResendForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            sent = resend_message(actor=request.actor, message_id=message_id, reason=form.cleaned_data["reason"])
-            messages.success(request, _told(entry.state, sent.state))
-            return redirect("web:outbox-message", message_id)
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as error:
-            write_refusal(request, request.actor, error, request.about)
-            form.refuse(error)
+
+    def resend() -> Message:
+        return resend_message(actor=request.actor, message_id=message_id, reason=form.cleaned_data["reason"])
+
+    if sent := attempt(request, form, resend):
+        messages.success(request, _told(entry.state, sent.state))
+        return redirect("web:outbox-message", message_id)
     events = timeline_of("message", message_id)[:TIMELINE]
     context = {
         "message": _row(entry, request.actor),

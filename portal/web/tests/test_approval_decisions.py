@@ -82,7 +82,7 @@ def test_without_an_authenticator_nothing_is_decided(
     def gone(**arguments: object) -> None:
         raise InvalidState("No authenticator is set up.", code="second-factor-not-enrolled")
 
-    monkeypatch.setattr("portal.web.approvals.verify_second_factor", gone)
+    monkeypatch.setattr("portal.web.attempts.verify_second_factor", gone)
     answer = signed_in_client(people.avi).post(url(request_, "decide"), decision(request_, "000000"))
     assert (answer.status_code, state_of(request_), is_active(people)) == (409, RequestState.PENDING, False)
     told_of = ("request.refused", "second-factor-not-enrolled", str(people.avi.pk), str(request_.pk))
