@@ -33,8 +33,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """One message. Recipient and body are sealed; the body is wiped after delivery.
 
-    about_type, about_id: the object it is about. attempts: tries so far. last_error: what the gateway said last.
-    next_try_at: when the sweep looks at it again; of a failed one, when it was given up.
+    about_type, about_id: the object it is about. attempts: tries so far. resends: how often staff sent it again.
+    last_error: what the gateway said last. next_try_at: when the sweep looks at it again; of a failed one, when it
+    was given up.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -49,6 +50,7 @@ class Message(models.Model):
     about_id = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=10, choices=MessageState, default=MessageState.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
+    resends = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField()
     claim_until = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=200, blank=True)

@@ -145,6 +145,7 @@ def _opened(message: Message) -> Outgoing:
         recipient=vault.unseal(RECIPIENT, message.pk, message.recipient_sealed),
         subject=message.subject,
         body=vault.unseal(BODY, message.pk, message.body_sealed),
+        resends=message.resends,
     )
 
 

@@ -45,8 +45,9 @@ def resend_message(*, actor: Actor, message_id: UUID, reason: str) -> Message:
 def _wait_again(actor: Actor, message: Message, reason: str) -> None:
     before = {"state": message.state, "tries": message.attempts, "error": message.last_error}
     message.state, message.attempts = MessageState.PENDING, 0
+    message.resends += 1
     message.next_try_at = clock.now()
-    message.save(update_fields=["state", "attempts", "next_try_at"])
+    message.save(update_fields=["state", "attempts", "resends", "next_try_at"])
     audit.record(
         actor, Event.MESSAGE_RESENT, message, before=before, after={"state": message.state, "tries": 0}, reason=reason
     )

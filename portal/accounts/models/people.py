@@ -116,6 +116,11 @@ class User(AbstractBaseUser):
                 condition=Q(customer_number__isnull=False),
             ),
         ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["bank", "-created_at", "-id"], name="user_customers", condition=Q(kind=UserKind.CUSTOMER)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

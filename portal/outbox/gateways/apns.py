@@ -46,7 +46,7 @@ class ApnsService:
         token = self._token.get()
         headers = {
             "authorization": f"bearer {token}",
-            "apns-id": str(message.id),
+            "apns-id": str(message.key),
             "apns-topic": self._team.topic,
             "apns-push-type": "alert",
             "apns-priority": "10",

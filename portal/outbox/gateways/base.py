@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
-from uuid import UUID
+from uuid import UUID, uuid5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outgoing:
     """An opened message, alive only while it is sent. Its repr shows neither recipient nor text.
 
-    id: the same at each try, so that a receiver can tell a repeat.
+    resends: how often staff sent it again after it was given up.
     """
 
     id: UUID
@@ -20,6 +20,15 @@ class Outgoing:
     recipient: str = field(repr=False)
     subject: str = field(repr=False)
     body: str = field(repr=False)
+    resends: int = 0
+
+    @property
+    def key(self) -> UUID:
+        """The same at each try, so that a receiver can tell a repeat; another one once staff sent it again.
+
+        A receiver that keeps its answers by this key would else refuse a message for good that it refused once.
+        """
+        return uuid5(self.id, str(self.resends)) if self.resends else self.id
 
 
 class GatewayError(Exception):

@@ -21,7 +21,7 @@ class EmailGateway:
             message.body,
             settings.EMAIL_FROM,
             [message.recipient],
-            headers={"Message-ID": f"<{message.id}@{domain}>", "Auto-Submitted": "auto-generated"},
+            headers={"Message-ID": f"<{message.key}@{domain}>", "Auto-Submitted": "auto-generated"},
         )
         try:
             mail.send(using="default")

@@ -2,7 +2,7 @@
 
 POST PORTAL_SMS_URL
 Authorization: Bearer PORTAL_SMS_TOKEN
-Idempotency-Key: the message's id
+Idempotency-Key: the message's id, until staff send it again
 webhook-id, webhook-timestamp, webhook-signature: with PORTAL_SMS_SIGNING_KEY (Standard Webhooks 1.0)
 
 {"id": "…", "from": "…", "to": "+385…", "text": "…"}
@@ -28,10 +28,10 @@ class SmsGateway:
         headers = {
             "Authorization": f"Bearer {settings.SMS_TOKEN}",
             "Content-Type": "application/json",
-            "Idempotency-Key": str(message.id),
+            "Idempotency-Key": str(message.key),
         }
         if settings.SMS_SIGNING_KEY:
-            headers |= signed_headers(settings.SMS_SIGNING_KEY, id=str(message.id), at=clock.now(), body=body)
+            headers |= signed_headers(settings.SMS_SIGNING_KEY, id=str(message.key), at=clock.now(), body=body)
         reply = post(NAME, settings.SMS_URL, headers=headers, body=body)
         if not reply.is_good:
             raise reply.refusal(NAME)

@@ -87,6 +87,9 @@ def test_it_gets_as_many_tries_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> 
             traveller.shift(timedelta(hours=1))
     message.refresh_from_db()
     assert (message.state, message.attempts, len(gateway.sent)) == (MessageState.FAILED, 8, 8)
+    # The provider that refused it may answer by the key; so the tries of a resend have one key, and it is a new one.
+    assert len({sent.key for sent in gateway.sent}) == 1
+    assert gateway.sent[0].key != message.pk
 
 
 @pytest.mark.parametrize("state", [MessageState.PENDING, MessageState.SENDING])
