@@ -33,6 +33,7 @@ def test_others_are_not_weak(pin: str) -> None:
     assert weakness(pin) is None
 
 
+@pytest.mark.slow
 def test_of_a_million_one_in_eleven_is_weak() -> None:
     counted = Counter(weakness(f"{number:06d}") for number in range(1_000_000))
     assert counted == {

@@ -11,7 +11,10 @@ from portal.api.tests.test_schema import OPERATIONS
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+EACH = [pytest.param(name, marks=[] if name == "adiba" else pytest.mark.slow) for name in sorted(OPERATIONS)]
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_the_page_shows_every_operation(
     name: str, chromium: str, live_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
