@@ -51,6 +51,7 @@ def confirmed(request: StaffRequest, device: Device, action: Action) -> HttpResp
         "device_url": reverse("devices:detail", args=[device.pk]),
         "action": action,
         "asks": action.second_person or (action.verdict.message if action.verdict.needs_second_person else ""),
+        "ends": True,
         "preview": [{"count": count, "text": text} for count, text in action.preview],
         "form": form,
     }

@@ -160,4 +160,4 @@ def _stepped(
         "preview": [{"count": count, "text": text} for count, text in preview(device, cut).lines] if cut else [],
         "form": form,
     }
-    return render(request, "devices/issued_step.html", context, status=form.answer_status)
+    return render(request, "devices/confirm.html", context, status=form.answer_status)
