@@ -50,7 +50,7 @@ class HeldBy(TextChoices):
 
 
 class Enrollment(TextChoices):
-    """What a device's keys say about it."""
+    """What a device's keys and certificates say about it."""
 
     NOT_ENROLLED = "NOT_ENROLLED", "No key is registered"
     PENDING = "PENDING", "A key is registered, but not proved yet"

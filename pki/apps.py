@@ -6,4 +6,9 @@ class PkiConfig(AppConfig):
 
     def ready(self) -> None:
         from pki import stores  # noqa: F401  lets authorities name the settings' key stores
-        from pki.operations import issuance  # noqa: F401  registers what may need a second person
+        from pki.operations import (  # noqa: F401  registers what takes two people
+            policy,
+            revocation,
+            roll_over,
+            signing,
+        )

@@ -40,7 +40,7 @@ def _signer(keystore: str, key_name: str) -> Signer:
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
-    if setting.startswith("PKI_"):
+    if setting.startswith(("PKI_", "CA_", "PKCS11_")):
         _issuer.cache_clear()
         _signer.cache_clear()
 

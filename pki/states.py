@@ -18,6 +18,12 @@ class CaState(TextChoices):
     ENDED = "ENDED", "Ended"  # everything it issued has run out
 
 
+class RollOverState(TextChoices):
+    WAITING = "WAITING", "In progress"  # a worker makes the new authority; the sweep tries again what did not work
+    DONE = "DONE", "Done"
+    FAILED = "FAILED", "Given up"  # staff look why and ask anew
+
+
 class RequestState(TextChoices):
     PENDING = "PENDING", "Waiting to be signed"  # staff or the bank's server sign or reject
     READY = "READY", "Allowed"  # a worker signs it, by the terms that were allowed
@@ -32,11 +38,16 @@ REQUEST_TRANSITIONS: Mapping[str, frozenset[str]] = {
         {RequestState.READY, RequestState.SIGNING, RequestState.REJECTED, RequestState.EXPIRED}
     ),
     RequestState.READY: frozenset({RequestState.SIGNING, RequestState.PENDING, RequestState.REJECTED}),
-    RequestState.SIGNING: frozenset({RequestState.PENDING, RequestState.ISSUED}),
+    RequestState.SIGNING: frozenset(
+        {RequestState.PENDING, RequestState.READY, RequestState.ISSUED, RequestState.REJECTED}
+    ),
     RequestState.ISSUED: frozenset(),
     RequestState.REJECTED: frozenset(),
     RequestState.EXPIRED: frozenset(),
 }
+
+
+REQUEST_OPEN = (RequestState.PENDING, RequestState.READY, RequestState.SIGNING)
 
 
 class CertificateState(TextChoices):
@@ -69,7 +80,12 @@ CERTIFICATE_TRANSITIONS: Mapping[str, frozenset[str]] = {
         }
     ),
     CertificateState.ON_HOLD: frozenset(
-        {CertificateState.ACTIVE, CertificateState.REVOKED, CertificateState.EXPIRED}
+        {
+            CertificateState.ACTIVE,
+            CertificateState.OVERLAP,  # it was the older of two when it was held
+            CertificateState.REVOKED,
+            CertificateState.EXPIRED,
+        }
     ),
     CertificateState.REVOKED: frozenset(),
     CertificateState.EXPIRED: frozenset(),
@@ -99,6 +115,28 @@ class RotationState(TextChoices):
     FAILED = "FAILED", "Given up"  # staff look at it; the ledger says why
     CANCELLED = "CANCELLED", "Cancelled"  # the certificate was revoked or held meanwhile
 
+
+ROTATION_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    RotationState.PLANNED: frozenset(
+        {RotationState.SIGNING, RotationState.OVERLAP, RotationState.FAILED, RotationState.CANCELLED}
+    ),
+    RotationState.SIGNING: frozenset(
+        {
+            RotationState.PLANNED,
+            RotationState.AWAITING_DEVICE,
+            RotationState.OVERLAP,
+            RotationState.FAILED,
+            RotationState.CANCELLED,
+        }
+    ),
+    RotationState.AWAITING_DEVICE: frozenset(
+        {RotationState.SIGNING, RotationState.OVERLAP, RotationState.FAILED, RotationState.CANCELLED}
+    ),
+    RotationState.OVERLAP: frozenset({RotationState.DONE, RotationState.CANCELLED}),
+    RotationState.DONE: frozenset(),
+    RotationState.FAILED: frozenset(),
+    RotationState.CANCELLED: frozenset(),
+}
 
 ROTATION_OPEN = (
     RotationState.PLANNED,

@@ -21,6 +21,8 @@ SECRETS = {
 # Named, not imported: the supervisor comes through here, and knows no application.
 GATEWAY_PROBLEMS = "portal.outbox.gateways.problems"
 GATEWAYS = {"sms": "portal.E031", "fcm": "portal.E032", "apns": "portal.E033", "http": "portal.E034"}
+PKI_PROBLEMS = "pki.setting_problems.problems"
+PKI = {"passphrase": "portal.E035", "address": "portal.E036", "keys": "portal.E037"}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -28,6 +30,7 @@ def problems() -> list[Problem]:
     """Everything that keeps the portal from starting, in the order a person would mend it."""
     found: list[Problem] = list(settings.SETTING_PROBLEMS)
     found += _demo_problems() if settings.DEMO else _production_problems()
+    found += [Problem(PKI[about], sentence, hint) for about, sentence, hint in import_string(PKI_PROBLEMS)()]
     return found
 
 
@@ -60,6 +63,12 @@ def _production_problems() -> Iterable[Problem]:
             "portal.E020",
             "PORTAL_TRUSTED_PROXIES trusts everybody.",
             "Name your proxies' own networks: whoever is trusted says where a call comes from",
+        )
+    if settings.CLIENT_CERT_HEADER and not settings.TRUSTED_PROXIES:
+        yield Problem(
+            "portal.E041",
+            "PORTAL_CLIENT_CERT_HEADER is set, and no proxy is trusted to send it.",
+            "Name the proxies that check client certificates in PORTAL_TRUSTED_PROXIES",
         )
     if settings.ACCEPTED_WEAK_PINS:
         yield Problem(

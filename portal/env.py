@@ -82,6 +82,14 @@ class Environment:
                 )
         return found
 
+    def header(self, name: str) -> str:
+        """A header's name as WSGI spells it, `HTTP_CLIENT_CERT`; "" where none is set."""
+        text = self.text(name)
+        if text and not all(part.isascii() and part.isalnum() for part in text.split("-")):
+            self.problem("portal.E041", f"{name} is no name of a header.", f"Example: {name}=Client-Cert")
+            return ""
+        return f"HTTP_{text.upper().replace('-', '_')}" if text else ""
+
     def key(self, name: str, text: str) -> bytes:
         """32 bytes in base64url. An empty text gives empty bytes (whether that is allowed is asked elsewhere)."""
         if not text:

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from portal import doorbell
-from portal.queues import QueueHealth, audit_health, outbox_health, worker_health
+from portal.queues import QueueHealth, audit_health, lists_health, outbox_health, worker_health
 
 PATIENCE = 1.0  # seconds for all probes together; they run side by side
 
@@ -119,8 +119,8 @@ NEEDED = {
     "worker": Probe(_worker),
     "audit": Probe(lambda: _queue(audit_health())),
 }
-# Messages that do not leave are somebody's work, but no reason to send callers away.
-TOLD = {"outbox": Probe(_outbox)}
+# Messages that do not leave and lists that are late are somebody's work, but no reason to send callers away.
+TOLD = {"outbox": Probe(_outbox), "crl": Probe(lambda: _queue(lists_health()))}
 
 
 def healthz(request: HttpRequest) -> HttpResponse:

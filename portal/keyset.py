@@ -12,17 +12,20 @@ from portal.core.pages import Page
 FORWARD, BACK = "n", "p"
 
 
-def keyset_page[M: Model](rows: QuerySet[M], cursor: str | None, *, fields: tuple[str, ...], size: int) -> Page[M]:
-    """One page of `rows`, ordered by `fields` descending; the last field has to be unique. One query.
+def keyset_page[M: Model](
+    rows: QuerySet[M], cursor: str | None, *, fields: tuple[str, ...], size: int, ascending: bool = False
+) -> Page[M]:
+    """One page of `rows`, ordered by `fields`, descending unless told; the last field has to be unique. One query.
 
     cursor: of an earlier page; one that cannot be read gives the first page. The previous page's cursor is given
     even when rows arrived meanwhile that make it the first.
     """
     direction, values = _read(rows, cursor, fields)
     back = direction == BACK
+    upwards = back != ascending
     if values:
-        rows = rows.filter(_beyond(fields, values, "gt" if back else "lt"))
-    ordering = fields if back else tuple(f"-{field}" for field in fields)
+        rows = rows.filter(_beyond(fields, values, "gt" if upwards else "lt"))
+    ordering = fields if upwards else tuple(f"-{field}" for field in fields)
     found = list(rows.order_by(*ordering)[: size + 1])
     more, items = len(found) > size, found[:size]
     if back:

@@ -1,10 +1,12 @@
-"""How the queues are: messages that wait, audit events without a checkpoint, and whether a worker works."""
+"""How the queues are: messages that wait, audit events without a checkpoint, revocations
+without a list, and whether a worker works."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Min
 
+from pki.queries import health as status_health
 from portal import jobs
 from portal.audit.sealing import unsealed_window
 from portal.core import clock
@@ -20,7 +22,8 @@ AUDIT_LIMIT = 30.0  # seconds an audit event may wait for its checkpoint; they a
 class QueueHealth:
     """How one queue is. `oldest_age_seconds`: of what waits longest; None when nothing does.
 
-    name: outbox, outbox-failed, audit or worker (there: the seconds since one was last seen). note: why it is not ok.
+    name: outbox, outbox-failed, audit, worker (there: the seconds since one was last seen) or crl. note: why it is
+    not ok.
     """
 
     name: str
@@ -31,8 +34,8 @@ class QueueHealth:
 
 
 def queue_health() -> list[QueueHealth]:
-    """How the outbox, the audit log's sealing and the workers are, in the order a screen shows them."""
-    return [*outbox_health(), audit_health(), worker_health()]
+    """How the outbox, the audit log's sealing, the workers and the CRLs are, in the order a screen shows them."""
+    return [*outbox_health(), audit_health(), worker_health(), lists_health()]
 
 
 def outbox_health() -> list[QueueHealth]:
@@ -63,6 +66,16 @@ def worker_health() -> QueueHealth:
     age = _age(jobs.worker_seen_at(), clock.now())
     seen = age is not None and age < WORKER_LIMIT
     return QueueHealth("worker", 0, age, seen, "" if seen else "no worker was seen")
+
+
+def lists_health() -> QueueHealth:
+    """Revocations that no CRL says yet; not well either when a list is over or was never made."""
+    standing = status_health.standing()
+    age = _age(standing.waits_since, clock.now())
+    if standing.overdue:
+        return QueueHealth("crl", standing.waiting, age, False, "a revocation list is over")
+    late = age is not None and age > status_health.CHANGE_LIMIT.total_seconds()
+    return QueueHealth("crl", standing.waiting, age, not late, "revocations wait for their list" if late else "")
 
 
 def _age(moment: datetime | None, now: datetime) -> float | None:

@@ -178,3 +178,4 @@ def _client_ip(request: HttpRequest, peer: Address | None, trusted: bool) -> str
 def _strip(request: HttpRequest) -> None:
     for name in [name for name in request.META if _FORWARDED.fullmatch(name) or _CERTIFICATE.fullmatch(name)]:
         del request.META[name]
+    request.META.pop(settings.CLIENT_CERT_HEADER, None)  # whatever its name

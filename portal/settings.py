@@ -49,6 +49,7 @@ ACCEPTED_WEAK_PINS = env.words("PORTAL_ACCEPTED_WEAK_PINS", "123456,654321,78901
 # Where we are reached, and by whom.
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"] if DEMO else env.words("PORTAL_ALLOWED_HOSTS")
 TRUSTED_PROXIES = env.networks("PORTAL_TRUSTED_PROXIES")
+CLIENT_CERT_HEADER = env.header("PORTAL_CLIENT_CERT_HEADER")  # as WSGI spells it; "": no certificate is read
 METRICS_ALLOW = env.networks("PORTAL_METRICS_ALLOW", "127.0.0.0/8,::1/128")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # stripped unless it comes from a trusted proxy
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL else []
@@ -191,6 +192,7 @@ WITHOUT_SESSION = (
     "/oauth/",
     "/.well-known/",
     "/static/",
+    "/pki/",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -212,7 +214,7 @@ OTP_TOTP_ISSUER = "Device Trust"
 
 # Web hygiene. The demo is plain http on loopback; production is https only.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEMO
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^pki/"]
 SECURE_HSTS_SECONDS = 0 if DEMO else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
 SECURE_REFERRER_POLICY = "same-origin"
@@ -311,14 +313,27 @@ CELERY_BEAT_SCHEDULE = {
     "approvals.expire": {"task": "approvals.expire", "schedule": 60.0, "options": {"expires": 120}},
     "transfers.sweep": {"task": "transfers.sweep", "schedule": 30.0, "options": {"expires": 60}},
     "imports.sweep": {"task": "imports.sweep", "schedule": 10.0, "options": {"expires": 30}},
+    "pki.settle": {"task": "pki.settle", "schedule": 30.0, "options": {"expires": 60}},
+    "pki.lapse_requests": {"task": "pki.lapse_requests", "schedule": 300.0},
+    "pki.roll_overs": {"task": "pki.roll_overs", "schedule": 60.0, "options": {"expires": 120}},
+    "pki.publish_crls": {"task": "pki.publish_crls", "schedule": 60.0, "options": {"expires": 120}},
+    "pki.refresh_ocsp": {"task": "pki.refresh_ocsp", "schedule": 60.0, "options": {"expires": 120}},
+    "pki.renew_responders": {"task": "pki.renew_responders", "schedule": 3600.0},
+    "pki.expire": {"task": "pki.expire", "schedule": 600.0},
+    "pki.plan_rotations": {"task": "pki.plan_rotations", "schedule": 60.0, "options": {"expires": 120}},
+    "pki.rotate_batch": {"task": "pki.rotate_batch", "schedule": 10.0, "options": {"expires": 10}},
+    "pki.end_overlaps": {"task": "pki.end_overlaps", "schedule": 60.0, "options": {"expires": 120}},
     "portal.beat": {"task": "portal.beat", "schedule": 15.0, "options": {"expires": 30}},
     "portal.clean": {"task": "portal.clean", "schedule": 600.0},
 }
 
 # Certificates. Addresses that stand in certificates are plain http: what they lead to is signed itself (RFC 5280 8).
-PKI_URL = env.text("PORTAL_PKI_URL", BASE_URL).rstrip("/")
+PKI_URL = env.text("PORTAL_PKI_URL", BASE_URL.replace("https://", "http://", 1)).rstrip("/")
 CA_DIR = Path(env.text("PORTAL_CA_DIR", str(VAR / "ca"))).resolve()
 CA_PASSPHRASE = SECRETS["PORTAL_CA_PASSPHRASE"]
+PKCS11_MODULE = env.text("PORTAL_PKCS11_MODULE")
+PKCS11_TOKEN = env.text("PORTAL_PKCS11_TOKEN")
+PKCS11_PIN = env.secret("PORTAL_PKCS11_PIN")
 
 # Mail, used by the e-mail gateway.
 EMAIL_FROM = env.text("PORTAL_EMAIL_FROM", "portal@localhost")

@@ -7,6 +7,7 @@ from portal.accounts.oauth_urls import well_known
 from portal.web.admin_site import site as admin_site
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("pki/", include("pki.public_urls")),  # first: it is asked for most
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
@@ -17,7 +18,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("devices.urls")),
     path("", include("devices.customer_urls")),
     path("", include("pki.urls")),
-    path("pki/", include("pki.public_urls")),
     path("", include("portal.web.urls")),
 ]
 

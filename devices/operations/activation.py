@@ -16,6 +16,7 @@ from devices.operations.facts import check_text
 from devices.operations.notices import tell_owner
 from devices.policies.verdicts import Verdict
 from devices.states import DeviceStatus, HeldBy
+from pki.operations import following
 from portal.approvals.gate import four_eyes, require_by_policy
 from portal.approvals.registry import Arguments, FourEyes, Preview
 from portal.audit import log as audit
@@ -187,6 +188,7 @@ def _switch_on(
     before = device.move_to(DeviceStatus.ACTIVE)
     device.activated_at = now
     _save(device, now, "activated_at")
+    following.release_all(actor, device)
     event = Event.DEVICE_UNBLOCKED if unblocked else Event.DEVICE_ACTIVATED
     _record(actor, event, device, before, held_by, reason)
     if not actor.is_customer:

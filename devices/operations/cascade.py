@@ -9,6 +9,9 @@ from devices.models import Device, DeviceKey, DevicePin, Fingerprint, PinReset, 
 from devices.operations.transfer_notices import tell_that_it_ended
 from devices.operations.transfer_steps import step
 from devices.states import ResetState, TransferState
+from pki.operations import following
+from pki.operations.requests import count_open_requests, end_open_requests
+from pki.states import RevocationReason
 from portal.accounts.models import AccessToken
 from portal.accounts.operations.tokens import end_tokens_of_device
 from portal.core import clock
@@ -82,6 +85,18 @@ def _forget_push_handle(actor: Actor, device: Device) -> int:
     return had
 
 
+def _revoke_with_owner(actor: Actor, device: Device) -> int:
+    return following.revoke_all(
+        actor, device, RevocationReason.AFFILIATION_CHANGED, why="The device has another owner."
+    )
+
+
+def _revoke_for_good(actor: Actor, device: Device) -> int:
+    return following.revoke_all(
+        actor, device, RevocationReason.CESSATION_OF_OPERATION, why="The device was unregistered."
+    )
+
+
 PUSH_FIELDS: Final = ("push_platform", "push_handle_sealed", "push_handle_index", "push_expires_at")
 
 STEPS: Final = (
@@ -119,6 +134,34 @@ STEPS: Final = (
         frozenset({Cut.MOVED}),
         count=lambda devices: DeviceKey.objects.filter(device__in=devices, retired_at=None).count(),
         end=_retire_keys,
+    ),
+    Step(
+        "certificate_requests",
+        ("certificate request is rejected", "certificate requests are rejected"),
+        frozenset({Cut.RETIRED, Cut.MOVED}),
+        count=count_open_requests,
+        end=lambda actor, device: end_open_requests(actor, device, "The device is not its owner's any more."),
+    ),
+    Step(
+        "certificates_held",
+        ("certificate is put on hold", "certificates are put on hold"),
+        frozenset({Cut.OFF, Cut.LOST}),
+        count=following.count_held,
+        end=following.hold_all,
+    ),
+    Step(
+        "certificates_retired",
+        ("certificate is revoked", "certificates are revoked"),
+        frozenset({Cut.RETIRED}),
+        count=following.count_revoked,
+        end=_revoke_for_good,
+    ),
+    Step(
+        "certificates_revoked",
+        ("certificate is revoked", "certificates are revoked"),
+        frozenset({Cut.MOVED}),
+        count=following.count_revoked,
+        end=_revoke_with_owner,
     ),
     Step(
         "fingerprints",

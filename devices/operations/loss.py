@@ -11,6 +11,7 @@ from devices.operations.facts import check_text
 from devices.operations.notices import tell_owner
 from devices.policies import loss as policies
 from devices.states import DeviceStatus, HeldBy
+from pki.operations import following
 from portal.approvals.gate import four_eyes
 from portal.approvals.registry import Arguments, FourEyes, Preview
 from portal.audit import log as audit
@@ -112,6 +113,8 @@ def undo_loss(*, actor: Actor, device_id: str, reason: str = "") -> Loss:
         _let_back(device, now)
     device.lost_at, device.held_before_loss = None, HeldBy.NOBODY
     _save(device, now)
+    if device.is_active:
+        following.release_all(actor, device)
     audit.record(actor, Event.DEVICE_FOUND, device, before=before, after=_state(device), reason=reason)
     tell_owner(device, "found")
     return Loss(device, True, now)

@@ -1,7 +1,7 @@
 """Reads about customers and everything that is theirs, each in a fixed number of queries."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -13,6 +13,8 @@ from devices.models import Device, Fingerprint, Transfer
 from devices.queries.fingerprints import fingerprints_of_customer
 from devices.queries.issued import with_card_status
 from devices.states import DeviceStatus
+from pki.models import Certificate
+from pki.queries.certificates import live_certificates
 from portal.accounts.models import AccessToken, User
 from portal.accounts.models.people import UserQuerySet
 from portal.approvals.models import ApprovalRequest
@@ -63,12 +65,13 @@ class Holdings:
     """Everything of one customer that a screen shows.
 
     devices: those in use first, then the newest, each with `card_status`; `more` says that there are more of them.
-    sessions: live ones, by device. requests: what waits for a second person at the devices. events: what happened to
-    them and to the customer's own data, newest first.
+    certificates: the one in use, by device. sessions: live ones, by device. requests: what waits for a second person
+    at the devices. events: what happened to them and to the customer's own data, newest first.
     """
 
     devices: Sequence[Device]
     more: bool
+    certificates: Mapping[UUID, Certificate]
     sessions: Counter[UUID]
     fingerprints: Sequence[Fingerprint]
     transfers: Sequence[Transfer]
@@ -77,7 +80,7 @@ class Holdings:
 
 
 def holdings_of(actor: Actor, customer: User) -> Holdings:
-    """What a customer has, in six queries however much it is. Raises Forbidden."""
+    """What a customer has, in seven queries however much it is. Raises Forbidden."""
     policies.read(actor).require()
     found = _devices(actor, customer)
     devices = found[:MOST]
@@ -85,6 +88,7 @@ def holdings_of(actor: Actor, customer: User) -> Holdings:
     return Holdings(
         devices=devices,
         more=len(found) > MOST,
+        certificates=live_certificates(actor, keys),
         sessions=_sessions(keys),
         fingerprints=fingerprints_of_customer(actor, customer),
         transfers=_transfers(actor, customer),

@@ -1,17 +1,19 @@
 """Reads that screens and answers share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from devices import policies
-from devices.models import Device, Kind
+from devices.models import Device, DeviceKey, Kind
 from devices.queries.pins import pin_of
 from devices.querysets import DeviceQuerySet
 from devices.states import Category, CertificateStatus, DeviceStatus, Enrollment
+from pki.queries.standing import standing, status_of
 from portal.accounts.models import AccessToken, User
 from portal.accounts.queries import claimed_customer
 from portal.core import clock
@@ -21,13 +23,14 @@ from portal.keyset import keyset_page
 
 PAGE_SIZE: Final = 25
 COUNTED_UP_TO: Final = 1000
+_GOOD: Final = (CertificateStatus.VALID, CertificateStatus.EXPIRING)
 
 
 @dataclass(frozen=True)
 class Posture:
     """What is derived from a device's rows, never stored.
 
-    certificate_status: NONE while the device has no certificate.
+    certificate_status: of its good certificate, else of what was last; NONE while it never had one.
     """
 
     enrollment_status: Enrollment
@@ -54,7 +57,7 @@ def device_for_status(actor: Actor, device_id: str | None) -> Device:
     `required` at `device_id` when it has to be named.
     """
     if device_id:
-        return get_device(actor, device_id)
+        return _readable(actor).select_related("pin").get_named(device_id, actor.bank_id)
     if actor.device_id:
         if bound := list(_readable(actor).select_related("pin").filter(pk=actor.device_id)):
             return bound[0]
@@ -77,15 +80,23 @@ def _with_all(devices: DeviceQuerySet) -> DeviceQuerySet:
 
 
 def posture_of(device: Device) -> Posture:
-    """The device's posture at this moment. Reads its keys and its PIN, where they were not read with it.
+    """The device's posture at this moment. One query, and one for its PIN where that was not read with it.
 
     A locked PIN is a PIN: the device is not open without it.
     """
+    in_use = DeviceKey.objects.filter(device=OuterRef("pk"), retired_at=None)
+    found = (
+        Device.objects.filter(pk=device.pk)
+        .annotate(has_key=Exists(in_use), has_proved_key=Exists(in_use.exclude(proved_at=None)), **standing())
+        .values("has_key", "has_proved_key", *standing())
+        .get()
+    )
+    status = status_of(found)
     return Posture(
-        enrollment_status=_enrollment_status(device),
-        certificate_status=CertificateStatus.NONE,
+        enrollment_status=_enrollment_status(device, found, status),
+        certificate_status=status,
         pin_enabled=pin_of(device) is not None,
-        certificate_valid=False,
+        certificate_valid=status in _GOOD,
         checked_at=clock.now(),
     )
 
@@ -95,13 +106,15 @@ def has_proved_key(device: Device) -> bool:
     return any(key.proved_at and not key.retired_at for key in device.keys.all())
 
 
-def _enrollment_status(device: Device) -> Enrollment:
+def _enrollment_status(device: Device, found: Mapping[str, Any], status: CertificateStatus) -> Enrollment:
+    """A certificate proves a key as an approval key's challenge does; on hold it stays the device's."""
     if device.status == DeviceStatus.RETIRED:
         return Enrollment.REVOKED
-    in_use = [key for key in device.keys.all() if not key.retired_at]
-    if not in_use:
-        return Enrollment.NOT_ENROLLED
-    return Enrollment.ENROLLED if any(key.proved_at for key in in_use) else Enrollment.PENDING
+    if found["has_proved_key"] or status in _GOOD or status == CertificateStatus.ON_HOLD:
+        return Enrollment.ENROLLED
+    if found["has_key"] or status == CertificateStatus.PENDING:
+        return Enrollment.PENDING
+    return Enrollment.NOT_ENROLLED
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from devices.screens import transfers as transfer_screens
 from devices.screens.registry import name_of
 from devices.screens.registry import row as device_row
 from devices.states import Category, DeviceStatus
+from pki.screens.certificates import brief as certificate_brief
 from portal.accounts.models import User
 from portal.accounts.operations.people import contact_of
 from portal.approvals.models import ApprovalRequest
@@ -72,8 +73,10 @@ def _is_locked(device: Device) -> bool:
 
 
 def _phone(device: Device, found: Holdings) -> dict[str, object]:
+    certificate = found.certificates.get(device.pk)
     return device_row(device) | {
         "nickname": device.nickname,
+        "certificate": certificate_brief(certificate) if certificate else None,
         "pin": cards.pin_mark(device),
         "sessions": found.sessions[device.pk],
     }

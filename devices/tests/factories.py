@@ -55,7 +55,7 @@ def make_application(bank: Bank, kind: str = "mobile", **values: Any) -> Applica
         "name": f"{kind}-{next(_numbers)}",
         "client_type": Application.CLIENT_CONFIDENTIAL,
         "authorization_grant_type": Application.GRANT_CLIENT_CREDENTIALS,
-        "dialects": ["asseco", "hyphen", "spid", "adiba", "peere"],
+        "dialects": ["asseco", "hyphen", "spid", "adiba", "est", "peere"],
         "allowed_scopes": sorted(SCOPES_BY_KIND[kind]),
     }
     return Application.objects.create(bank=bank, kind=kind, **(defaults | values))

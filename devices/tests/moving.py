@@ -8,6 +8,9 @@ from datetime import timedelta
 from devices.models import Device, DeviceKey, DevicePin, Fingerprint, PinReset, Transfer
 from devices.states import ResetState
 from devices.tests.factories import make_device, make_key, make_token
+from pki.models import Certificate, CertificateRequest
+from pki.states import REQUEST_OPEN
+from pki.tests.factories import hang_certificate
 from portal.accounts.models import AccessToken, RefreshToken, User
 from portal.accounts.operations import people
 from portal.audit.models import AuditEvent
@@ -51,6 +54,7 @@ def make_furnished(owner: User, key: str = "ada") -> Device:
         first_seen_at=now,
         last_seen_at=now,
     )
+    hang_certificate(device)
     for _ in range(2):
         make_token(user=owner, device=device)
     return device
@@ -62,6 +66,8 @@ ALL_CUT = {
     "pin_resets": 1,
     "pins": 1,
     "keys": 1,
+    "certificate_requests": 1,
+    "certificates_revoked": 1,
     "fingerprints": 1,
     "push_handles": 1,
     "nickname": 1,
@@ -80,6 +86,8 @@ def left_on(device: Device) -> dict[str, int]:
         "pin_resets": PinReset.objects.filter(device=device, state=ResetState.OPEN).count(),
         "pins": DevicePin.objects.filter(device=device).count(),
         "keys": DeviceKey.objects.filter(device=device, retired_at=None).count(),
+        "certificate_requests": CertificateRequest.objects.filter(device=device, state__in=REQUEST_OPEN).count(),
+        "certificates_revoked": Certificate.objects.live().of_device(device.pk).count(),
         "fingerprints": Fingerprint.objects.filter(device=device).count(),
         "push_handles": int(bool(device.push_platform or device.push_handle_sealed or device.push_handle_index)),
         "nickname": int(bool(device.nickname or device.nickname_key)),

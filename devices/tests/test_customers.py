@@ -270,7 +270,7 @@ def test_the_state_of_cards_costs_no_query_of_its_own(bank: Bank, ada: User) -> 
     actor = staff_actor(make_staff(bank))
     for _ in range(20):
         make_card(ada)
-    with at_most(6):
+    with at_most(7):
         found = holdings_of(actor, ada)
     with at_most(0):
         assert {card_mark(device) for device in found.devices} == {"card-valid"}

@@ -23,6 +23,8 @@ from devices.tests.factories import (
     staff_actor,
 )
 from devices.tests.life import approve, hang_everything_on
+from pki.states import CertificateState
+from pki.tests.factories import hang_certificate
 from portal import vault
 from portal.accounts.models import AccessToken, Bank, User
 from portal.accounts.roles import Role
@@ -63,18 +65,22 @@ def snapshot(device: Device) -> dict[str, object]:
 def test_the_preview_counts_what_then_really_ends(ada: User, bea: Actor) -> None:
     device, other = make_device(ada), make_device(ada)
     hang_everything_on(device)
+    certificate = hang_certificate(device)
     make_token(user=ada, device=other)
     before = preview(device, Cut.LOST)
     loss = report_lost(actor=bea, device_id=device.public_id, reason="Left in a taxi")
 
-    assert loss.ended.counts == before.counts == {"sessions": 2, "transfers": 1, "pin_resets": 1, "pins": 1}
+    held = {"certificates_held": 1}
+    assert loss.ended.counts == before.counts == {"sessions": 2, "transfers": 1, "pin_resets": 1, "pins": 1} | held
     device.refresh_from_db()
     assert (device.status, device.held_by, device.lost_at) == (DeviceStatus.BLOCKED, HeldBy.BANK, loss.at)
     assert (loss.changed, device.switched_off_at) == (True, loss.at)
-    assert preview(device, Cut.LOST).counts == {"sessions": 0, "transfers": 0, "pin_resets": 0, "pins": 0}
+    assert set(preview(device, Cut.LOST).counts.values()) == {0}
     assert AccessToken.objects.live().filter(device=device).count() == 0
     assert not DevicePin.objects.exists()
     assert [Transfer.objects.get().state, PinReset.objects.get().state] == ["CANCELLED", "VOID"]
+    certificate.refresh_from_db()
+    assert certificate.state == CertificateState.ON_HOLD
 
 
 def test_one_event_tells_of_it_and_counts(ada: User, bea: Actor) -> None:
@@ -84,7 +90,7 @@ def test_one_event_tells_of_it_and_counts(ada: User, bea: Actor) -> None:
     event = AuditEvent.objects.get()
     assert (event.event, event.actor_label, event.reason) == ("device.lost", "Bea", "Left in a taxi")
     assert event.object_id == str(device.pk)
-    assert '"ended":{"pin_resets":0,"pins":0,"sessions":1,"transfers":0}' in event.data
+    assert '"ended":{"certificates_held":0,"pin_resets":0,"pins":0,"sessions":1,"transfers":0}' in event.data
     assert '"after":{"held_by":"bank","lost":true,"status":"BLOCKED"}' in event.data
 
 
@@ -92,7 +98,8 @@ def test_another_devices_things_stay(ada: User, bea: Actor) -> None:
     device, other = make_device(ada), make_device(ada)
     hang_everything_on(other)
     report_lost(actor=bea, device_id=str(device.pk), reason="Left in a taxi")
-    assert preview(other, Cut.LOST).counts == {"sessions": 2, "transfers": 1, "pin_resets": 1, "pins": 1}
+    counts = {"sessions": 2, "transfers": 1, "pin_resets": 1, "pins": 1, "certificates_held": 0}
+    assert preview(other, Cut.LOST).counts == counts
 
 
 def test_what_is_not_lost_for_good_stays_on_the_device(ada: User, bea: Actor) -> None:

@@ -17,6 +17,7 @@ from devices.queries import device_page, get_device
 from devices.screens import STEPS_BY_NAME, Step, bulk, cards, issued, loss
 from devices.screens import transfers as transfer_screens
 from devices.views.confirming import Action, confirmed
+from pki.screens import certificates as certificate_screens
 from portal.accounts.roles import Capability
 from portal.audit.queries import timeline_of
 from portal.web.access import StaffRequest, signed_in
@@ -69,6 +70,7 @@ def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
         "loss": loss.banner(device),
         "issued": cards.issued(device),
         "pin": cards.pin(request.actor, device),
+        "certificate_card": certificate_screens.card(request.actor, device),
         "transfer_card": transfer_screens.card(request.actor, device),
         "fingerprints": cards.fingerprints(request.actor, device),
         "events": [event_row(event, request.actor) for event in events[:TIMELINE]],

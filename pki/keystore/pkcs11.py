@@ -6,6 +6,7 @@ between them would spoil both. A forked process opens its own; sessions do not s
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -48,6 +49,7 @@ _LOST: Final = (
 
 _guard = threading.RLock()  # over the libraries of this process, each of which is one state for all threads
 _library_of: dict[str, int] = {}  # module path → process that initialized it
+_tokens: "weakref.WeakSet[Token]" = weakref.WeakSet()
 
 
 class TokenSigner:
@@ -84,6 +86,7 @@ class Token:
         self._process = 0
         self._session: Any = None
         self._handles: dict[str, Any] = {}
+        _tokens.add(self)
 
     def make_key(self, name: str, kind: str) -> TokenSigner:
         """Make a key of a kind in the token: P-256, P-384 or RSA. Raises KeyExists, KeyRefused, StoreUnavailable."""
@@ -199,6 +202,17 @@ class Token:
                 session.close()
             except pkcs11.PKCS11Error:
                 return
+
+
+def _unlock_in_child() -> None:
+    """A thread that held a lock while another forked is not in the child: nobody would let go of it there."""
+    global _guard
+    _guard = threading.RLock()
+    for one in _tokens:
+        one._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 def _library(module: str) -> Any:

@@ -26,6 +26,16 @@ def register_store(name: str, opened: Callable[[], KeyStore]) -> None:
     _stores[name] = opened
 
 
+def forget_store(name: str) -> None:
+    """Take a store's name away; one that nobody registered is no error."""
+    _stores.pop(name, None)
+
+
+def store_names() -> list[str]:
+    """The stores that are set up here."""
+    return sorted(_stores)
+
+
 def open_signer(store: str, name: str) -> Signer:
     """The signer of a key. Raises KeyUnavailable."""
     return _store(store).signer(name)

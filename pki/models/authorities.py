@@ -1,14 +1,17 @@
 """Certificate authorities, and the responders that answer for them."""
 
-from typing import ClassVar, Self
+from datetime import datetime, timedelta
+from typing import ClassVar, Final, Self
 
 from django.db import models
 from django.db.models import Q
 
-from pki.states import CaRole, CaState
+from pki.states import CaRole, CaState, RollOverState
 from portal.accounts.models import Bank
 from portal.core import ids
 from portal.core.actor import Actor
+
+ANSWERS_AFTER: Final = timedelta(days=30)  # our own policy: longer than any CRL or answer of it is kept
 
 
 class KeyStoreKind(models.TextChoices):
@@ -76,6 +79,9 @@ class CertificateAuthority(models.Model):
                 name="ca_one_issues_for_a_bank",
                 condition=Q(role=CaRole.ISSUING, state=CaState.ACTIVE),
             ),
+            models.UniqueConstraint(
+                fields=["role"], name="ca_one_root_signs", condition=Q(role=CaRole.ROOT, state=CaState.ACTIVE)
+            ),
             models.UniqueConstraint(fields=["key_id"], name="ca_key_unique"),
         ]
 
@@ -84,20 +90,77 @@ class CertificateAuthority(models.Model):
 
     @property
     def public_id(self) -> str:
+        """`CA_…`, the id that callers see."""
         return ids.spell("CA", self.pk)
+
+    def still_answers(self, now: datetime) -> bool:
+        """Whether something it signed may still be asked about: for a while after the last has run out, too."""
+        if self.not_after <= now:
+            return False
+        signed = self.certificates.filter(not_after__gt=now - ANSWERS_AFTER)
+        return signed.exists() or self.roll_overs.filter(closed_at__gt=now - ANSWERS_AFTER).exists()
 
 
 class OcspResponder(models.Model):
-    """A short-lived delegated responder of one authority (RFC 6960 4.2.2.2). Newer ones take over by themselves."""
+    """A short-lived delegated responder of one authority (RFC 6960 4.2.2.2). Newer ones take over by themselves.
+
+    The row is there, with its serial, before anything is signed; der: None until then.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     authority = models.ForeignKey(CertificateAuthority, on_delete=models.PROTECT, related_name="responders")
     keystore = models.CharField(max_length=10, choices=KeyStoreKind)
     key_name = models.CharField(max_length=128)
     serial = models.CharField(max_length=40)
-    der = models.BinaryField()
+    der = models.BinaryField(null=True)
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
 
     class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["serial"], name="responder_serial_unique")]
         indexes: ClassVar = [models.Index(fields=["authority", "-not_before"], name="responder_newest")]
+
+
+class RollOver(models.Model):
+    """The order to let a new authority take an old one's place. A worker carries it out: keys take time to make.
+
+    name, key, keystore: of the new one. claim_until: until then one worker has it. last_reason: why the last try
+    did not work, in words.
+    """
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="+")
+    old = models.ForeignKey(CertificateAuthority, on_delete=models.PROTECT, related_name="roll_overs")
+    new = models.ForeignKey(CertificateAuthority, on_delete=models.PROTECT, null=True, related_name="+")
+    state = models.CharField(max_length=10, choices=RollOverState, default=RollOverState.WAITING)
+    name = models.CharField(max_length=64)
+    key = models.CharField(max_length=16)
+    keystore = models.CharField(max_length=10, choices=KeyStoreKind)
+    tries = models.PositiveSmallIntegerField(default=0)
+    last_reason = models.CharField(max_length=200, blank=True)
+    ordered_at = models.DateTimeField()
+    next_try_at = models.DateTimeField()
+    claim_until = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="roll_over_state_known", condition=Q(state__in=RollOverState.values)),
+            models.CheckConstraint(
+                name="roll_over_done_has_new",
+                condition=Q(state=RollOverState.DONE, new__isnull=False)
+                | (~Q(state=RollOverState.DONE) & Q(new__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="roll_over_open_has_no_end",
+                condition=Q(state=RollOverState.WAITING, closed_at__isnull=True)
+                | (~Q(state=RollOverState.WAITING) & Q(closed_at__isnull=False)),
+            ),
+            models.UniqueConstraint(fields=["old"], name="roll_over_once", condition=~Q(state=RollOverState.FAILED)),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["next_try_at"], name="roll_over_waiting", condition=Q(state=RollOverState.WAITING))
+        ]
+
+    def __str__(self) -> str:
+        return f"Roll-over to {self.name}"

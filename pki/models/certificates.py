@@ -1,10 +1,11 @@
 """Certificates, from the reserved serial to their end."""
 
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Right
 
 from devices.models import Device
 from pki.models.authorities import CertificateAuthority
@@ -13,6 +14,8 @@ from pki.states import CERTIFICATE_TRANSITIONS, LIVE, CertificateState, Revocati
 from portal.accounts.models import Bank
 from portal.core import clock, ids
 from portal.core.actor import Actor
+
+SERIAL_TAIL: Final = Right("serial", 8)  # what a certificate is called by, and looked for
 
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
@@ -32,6 +35,13 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         """Those that are good at this moment."""
         return self.filter(state__in=LIVE, not_after__gt=clock.now())
 
+    def named(self, certificate_id: str) -> Self:
+        """The one that `CERT_…` names; no query for another text."""
+        try:
+            return self.filter(pk=ids.read("CERT", certificate_id))
+        except ValueError:
+            return self.none()
+
     def of_device(self, device_id: UUID) -> Self:
         return self.filter(device_id=device_id)
 
@@ -42,6 +52,7 @@ class Certificate(models.Model):
     serial: 40 hex digits; the row is there before anything is signed (state SIGNING). key_fingerprint: SHA-256 of
     the SubjectPublicKeyInfo. renew_at: its own moment inside the renewal window. overlap_until: of the older one
     while two are good. replaces: the certificate that it took over from. proved_at: when the device first showed it.
+    held_apart: staff put it on hold by itself; its device, switched on, does not release it.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -66,6 +77,7 @@ class Certificate(models.Model):
     issued_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     revocation_reason = models.CharField(max_length=24, choices=RevocationReason, blank=True)
+    held_apart = models.BooleanField(default=False)
 
     objects = CertificateQuerySet.as_manager()
 
@@ -122,7 +134,16 @@ class Certificate(models.Model):
             models.Index(
                 fields=["reserved_at"], name="certificate_unsettled", condition=Q(state=CertificateState.SIGNING)
             ),
+            models.Index("bank", SERIAL_TAIL, name="certificate_by_serial_tail"),
+            models.Index(
+                fields=["bank", "not_after"], name="certificate_live_by_expiry", condition=Q(state__in=LIVE)
+            ),
             models.Index(fields=["key_fingerprint"], name="certificate_by_key"),
+            models.Index(
+                fields=["not_after"],
+                name="certificate_running_out",
+                condition=Q(state__in=[*LIVE, CertificateState.ON_HOLD]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,8 +12,9 @@ class CertificatePolicy(models.Model):
     """organisation, unit, country: what stands in every subject. zone: the DNS zone names may lie under, or "".
 
     profiles: by name, what the bank narrows of the built-in profile. auto_sign: sign at once for active devices
-    that ask by their own bound token. sign_needs_two: `cert/sign` by the bank's server waits for a person.
-    key_lifetime_days: a key older than that is not certified again at a rotation.
+    that ask by their own bound token. sign_needs_two: signing by the bank's server or staff waits for a second
+    person, and nothing is signed at once. key_lifetime_days: a key older than that is not certified again at a
+    rotation.
     """
 
     bank = models.OneToOneField(Bank, on_delete=models.PROTECT, primary_key=True, related_name="certificate_policy")

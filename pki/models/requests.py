@@ -82,6 +82,7 @@ class CertificateRequest(models.Model):
             models.Index(fields=["bank", "state", "-created_at", "-id"], name="csr_by_state"),
             models.Index(fields=["device", "-created_at"], name="csr_by_device"),
             models.Index(fields=["expires_at"], name="csr_lapsing", condition=Q(state=RequestState.PENDING)),
+            models.Index(fields=["decided_at"], name="csr_to_sign", condition=Q(state=RequestState.READY)),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """Rotations: what is renewed, when, and every attempt at it."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -8,9 +8,10 @@ from django.db.models import Q
 from devices.models import Device
 from pki.models.authorities import CertificateAuthority
 from pki.models.certificates import Certificate
-from pki.states import ROTATION_OPEN, RotationState
+from pki.states import ROTATION_OPEN, ROTATION_TRANSITIONS, RotationState, no_way
 from portal.accounts.models import Bank
-from portal.core import ids
+from portal.core import clock, ids
+from portal.core.actor import Actor
 
 
 class RotationType(models.TextChoices):
@@ -18,11 +19,46 @@ class RotationType(models.TextChoices):
     MANUAL = "MANUAL", "Manual"
 
 
-class Rotation(models.Model):
-    """One renewal of one certificate. new_id: the id that its certificate gets, so that callers know it at once.
+class AttemptOutcome(models.TextChoices):
+    """What came of a try, and the other steps that the ledger tells of."""
 
-    next_try_at: when the batch looks at it again; claim_until: until then one worker has it. due_at: the old
-    certificate's end. last_reason: why it did not go on, in words.
+    ISSUED = "issued", "New certificate issued"
+    FAILED = "failed", "Try failed"
+    LOST = "lost", "Worker stopped"  # nobody knows why; the next one went on
+    ASKED = "asked", "New key asked of the device"
+    REMINDED = "reminded", "New key asked again"
+    PROVED = "proved", "Device proved the new certificate"
+    ENDED = "ended", "Overlap ended"
+    GIVEN_UP = "given-up", "Given up"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class RotationQuerySet(models.QuerySet["Rotation"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """A customer's own devices', all of the bank for its staff and server."""
+        if actor.is_system:
+            return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
+        if actor.is_customer:
+            return self.filter(bank_id=actor.bank_id, device__owner_id=actor.user_id)
+        return self.filter(bank_id=actor.bank_id) if actor.is_staff or actor.is_bank else self.none()
+
+    def open(self) -> Self:
+        """Those that are not over yet."""
+        return self.filter(state__in=ROTATION_OPEN)
+
+    def claimable(self) -> Self:
+        """Those whose time has come, and those whose worker did not come back: a claim moves `next_try_at`."""
+        waiting = [RotationState.PLANNED, RotationState.SIGNING]
+        return self.filter(state__in=waiting, next_try_at__lte=clock.now())
+
+
+class Rotation(models.Model):
+    """One renewal of one certificate.
+
+    new_id_planned: the id that its certificate gets, so that callers know it at once, and a worker can tell what the
+    one before it left. Only a try that came to nothing changes it. next_try_at: when the batch looks at it again.
+    claim_until: of the last claim; until then one worker has it. due_at: the old certificate's end. last_reason: why
+    it did not go on, in words. renewed_at: when the new certificate was stored.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -40,7 +76,10 @@ class Rotation(models.Model):
     next_try_at = models.DateTimeField()
     claim_until = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField()
+    renewed_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RotationQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -51,13 +90,22 @@ class Rotation(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["next_try_at"],
+                fields=["bank", "due_at", "next_try_at"],
                 name="rotation_waiting",
                 condition=Q(state__in=[RotationState.PLANNED, RotationState.SIGNING]),
             ),
+            models.Index(
+                fields=["next_try_at"],
+                name="rotation_to_remind",
+                condition=Q(state=RotationState.AWAITING_DEVICE),
+            ),
+            models.Index(fields=["due_at"], name="rotation_late", condition=Q(state__in=ROTATION_OPEN)),
+            models.Index(fields=["bank", "claim_until"], name="rotation_claimed"),
+            models.Index(fields=["bank", "renewed_at"], name="rotation_renewed"),
             models.Index(fields=["bank", "-planned_at", "-id"], name="rotation_by_bank"),
             models.Index(fields=["bank", "state", "-planned_at", "-id"], name="rotation_by_state"),
             models.Index(fields=["old"], name="rotation_by_old"),
+            models.Index(fields=["device", "-planned_at"], name="rotation_by_device"),
         ]
 
     def __str__(self) -> str:
@@ -68,6 +116,18 @@ class Rotation(models.Model):
         """`ROT_…`, the id that callers see."""
         return ids.spell("ROT", self.pk)
 
+    @property
+    def is_open(self) -> bool:
+        return self.state in ROTATION_OPEN
+
+    def move_to(self, state: RotationState) -> RotationState:
+        """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""
+        before = RotationState(self.state)
+        if refusal := no_way(ROTATION_TRANSITIONS, before, state, what="rotation", code="rotation-state-not-valid"):
+            raise refusal
+        self.state = state
+        return before
+
 
 class RotationAttempt(models.Model):
     """The ledger: one row for each try, whatever came of it."""
@@ -75,6 +135,6 @@ class RotationAttempt(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     rotation = models.ForeignKey(Rotation, on_delete=models.CASCADE, related_name="tries")
     at = models.DateTimeField()
-    outcome = models.CharField(max_length=16)
+    outcome = models.CharField(max_length=16, choices=AttemptOutcome)
     reason = models.CharField(max_length=200, blank=True)
     next_try_at = models.DateTimeField(null=True, blank=True)

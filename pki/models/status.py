@@ -25,6 +25,14 @@ class PublishedCrl(models.Model):
         indexes: ClassVar = [models.Index(fields=["authority", "-number"], name="crl_newest")]
 
 
+class CrlChange(models.Model):
+    """Something that the next CRL of an authority has to say. Written with the change itself, deleted with the CRL
+    that says it."""
+
+    authority = models.ForeignKey(CertificateAuthority, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+
+
 class OcspAnswer(models.Model):
     """A signed answer without a nonce. Deleted in the transaction that changes what it says."""
 

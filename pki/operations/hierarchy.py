@@ -1,167 +1,197 @@
-"""The authorities themselves: a root, and one authority under it that issues for a bank.
+"""The authorities themselves: one root, and under it for each bank the authority that issues for it."""
 
-A key is made in its key store first, outside of any transaction; then the authority's certificate is signed and
-linted; then the row is stored. What fails before that leaves a key that nobody trusts, and nothing else.
-"""
-
-import secrets
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from pki.authority import issuer_of, signer_of
-from pki.keystore.errors import KeyUnavailable
-from pki.keystore.stores import make_signer
 from pki.models import CertificateAuthority, CertificatePolicy
+from pki.operations.authority_making import (
+    LONGEST_NAME,
+    AuthorityFacts,
+    key_problems,
+    make_authority,
+    store_authority,
+)
 from pki.policies import require_manage
+from pki.policy_values import subject_problems, zone_problems
 from pki.states import CaRole, CaState
-from pki.x509.building import Issued, issue, prepare
-from pki.x509.keys_policy import CheckedKey, describe_key
-from pki.x509.linting import LintRefused
-from pki.x509.orders import Issuer, Order, Subject, key_identifier, validity
-from pki.x509.profiles import ISSUING, ROOT, Profile
-from pki.x509.serials import new_serial
-from pki.x509.signing import Signer, public_key_of
 from portal.accounts.models import Bank
+from portal.accounts.policies import require_same_bank
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import Conflict, InvalidInput, InvalidState, Unavailable
+from portal.core.errors import Conflict, InvalidInput, InvalidState
+
+__all__ = [
+    "ISSUING_KEY",
+    "ROOT_KEY",
+    "AuthorityFacts",
+    "BankSetUp",
+    "Hierarchy",
+    "create_issuing",
+    "create_root",
+    "end_retired",
+    "new_name",
+    "set_up_bank",
+]
 
 ROOT_KEY: Final = "p384"  # as long as it lives, with room above what it signs
 ISSUING_KEY: Final = "p256"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuthorityFacts:
-    """name: its common name, up to 64 characters. country: ISO 3166, two letters. organisation: up to 64 characters.
+class BankSetUp:
+    """What a bank's first authority is to be. country, organisation: also of its devices' certificates.
 
-    key: a kind of `keys_policy.KINDS`. keystore: `file` or `pkcs11`. days: None for what its profile gives.
+    name, root_name: "" gives one by itself. zone: the DNS zone of devices' names, "" for none. root_key: of the root,
+    where none is there yet; it is in the same key store.
     """
 
-    name: str
     country: str
     organisation: str
-    key: str
+    name: str = ""
+    root_name: str = ""
+    key: str = ISSUING_KEY
+    root_key: str = ROOT_KEY
     keystore: str = "file"
-    days: int | None = None
+    zone: str = ""
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """A bank's authority with its root. made: those that were made by this very call."""
+
+    root: CertificateAuthority
+    issuing: CertificateAuthority
+    made: tuple[CertificateAuthority, ...] = ()
+
+
+def set_up_bank(*, actor: Actor, bank: Bank, wanted: BankSetUp) -> Hierarchy:
+    """Make a root if there is none, then the authority that issues for the bank, and its policy. A repeat makes
+    nothing, whatever it wants.
+
+    Raises Forbidden, InvalidInput, Unavailable `key-store`. Of two calls at once one makes it, the other finds it.
+    """
+    require_manage(actor)
+    require_same_bank(actor, bank.pk)
+    if found := CertificateAuthority.objects.issuing_for(bank.pk).select_related("parent").first():
+        assert found.parent is not None  # noqa: S101  for the type checker: a constraint says so
+        return Hierarchy(found.parent, found)
+    _check(wanted)
+    facts = AuthorityFacts(
+        name=wanted.name or new_name(bank),
+        country=wanted.country,
+        organisation=wanted.organisation,
+        key=wanted.key,
+        keystore=wanted.keystore,
+    )
+    root_name = wanted.root_name or f"{wanted.organisation[: LONGEST_NAME - 5]} Root"
+    root, made = _the_root(actor, replace(facts, name=root_name, key=wanted.root_key))
+    try:
+        issuing = create_issuing(actor=actor, bank=bank, parent=root, facts=facts, zone=wanted.zone)
+    except Conflict:  # another call was faster
+        return Hierarchy(root, CertificateAuthority.objects.issuing_for(bank.pk).get(), made)
+    return Hierarchy(root, issuing, (*made, issuing))
 
 
 def create_root(*, actor: Actor, facts: AuthorityFacts) -> CertificateAuthority:
-    """Make a root. It signs authorities and nothing else.
+    """Make the root. It signs authorities and nothing else.
 
-    Raises Forbidden, InvalidInput (what would not lint), Unavailable `key-store` when the key cannot be made.
+    Raises Forbidden, InvalidInput (what would not lint), Unavailable `key-store` when the key cannot be made, and
+    Conflict `root-exists`: there is one that signs.
     """
     require_manage(actor)
-    signer = _new_key("root", facts)
-    issued, until = _certify(facts, ROOT, signer, None, None)
-    with transaction.atomic():
-        return _store(actor, facts, CaRole.ROOT, None, None, issued, signer, until)
+    return _stored(actor, make_authority(actor, facts, bank=None, parent=None), facts, None, _root_exists())
 
 
 def create_issuing(
-    *, actor: Actor, bank: Bank, parent: CertificateAuthority, facts: AuthorityFacts
+    *, actor: Actor, bank: Bank, parent: CertificateAuthority, facts: AuthorityFacts, zone: str = ""
 ) -> CertificateAuthority:
     """Make the authority that issues for a bank, and the bank's certificate policy where there is none yet.
 
-    Raises Forbidden, InvalidInput, InvalidState `root-needed`, Unavailable `key-store`, Conflict `authority-exists`:
-    a bank that has one rolls over.
+    zone: of that policy. Raises Forbidden, InvalidInput, InvalidState `root-needed`, Unavailable `key-store`,
+    Conflict `authority-exists`: a bank that has one rolls over.
     """
     require_manage(actor)
     if parent.role != CaRole.ROOT or parent.state != CaState.ACTIVE:
         raise InvalidState("Only an active root signs authorities.", code="root-needed")
     if CertificateAuthority.objects.issuing_for(bank.pk).exists():
         raise _exists()
-    signer = _new_key(bank.code, facts)
-    issued, until = _certify(facts, ISSUING, signer, parent, issuer_of(parent))
+    made = make_authority(actor, facts, bank=bank, parent=parent)
+    policy = CertificatePolicy(
+        bank=bank, organisation=facts.organisation, country=facts.country, zone=zone, updated_at=clock.now()
+    )
+    return _stored(actor, made, facts, policy, _exists())
+
+
+@transaction.atomic
+def end_retired(*, actor: Actor) -> int:
+    """Close retired authorities of which everything has run out: nobody asks them anything any more.
+
+    Returns how many there were. Our own sweep's work.
+    """
+    ended = 0
+    retired = CertificateAuthority.objects.filter(state=CaState.RETIRING).order_by("pk")
+    for authority in retired.select_for_update(of=("self",)):
+        if not authority.still_answers(clock.now()):
+            authority.state = CaState.ENDED
+            authority.save(update_fields=["state"])
+            audit.record(actor, Event.CA_ENDED, authority, before={"state": CaState.RETIRING.value})
+            ended += 1
+    return ended
+
+
+def new_name(bank: Bank) -> str:
+    """A name that none of the bank's authorities has: two of one name could not be told apart in a chain."""
+    number = CertificateAuthority.objects.filter(bank=bank).count() + 1
+    ending = f" CA {number}"
+    return bank.name.strip()[: LONGEST_NAME - len(ending)] + ending
+
+
+def _check(wanted: BankSetUp) -> None:
+    problems = [
+        *subject_problems(wanted.organisation, "", wanted.country),
+        *zone_problems(wanted.zone),
+        *key_problems(wanted.key, wanted.keystore),
+        *key_problems(wanted.root_key, wanted.keystore),
+    ]
+    if problems:
+        raise InvalidInput(fields=tuple(problems))
+
+
+def _the_root(actor: Actor, facts: AuthorityFacts) -> tuple[CertificateAuthority, tuple[CertificateAuthority, ...]]:
+    active = CertificateAuthority.objects.filter(role=CaRole.ROOT, state=CaState.ACTIVE)
+    if found := active.first():
+        return found, ()
+    try:
+        root = create_root(actor=actor, facts=facts)
+    except Conflict:
+        return active.get(), ()
+    return root, (root,)
+
+
+def _stored(
+    actor: Actor,
+    made: CertificateAuthority,
+    facts: AuthorityFacts,
+    policy: CertificatePolicy | None,
+    taken: Conflict,
+) -> CertificateAuthority:
     try:
         with transaction.atomic():
-            made = _store(actor, facts, CaRole.ISSUING, bank, parent, issued, signer, until)
-            defaults = {
-                "organisation": facts.organisation,
-                "country": facts.country,
-                "updated_at": clock.now(),
-            }
-            CertificatePolicy.objects.get_or_create(bank=bank, defaults=defaults)
+            store_authority(actor, made, facts)
+            if policy and not CertificatePolicy.objects.filter(pk=policy.pk).exists():
+                policy.save(force_insert=True)
     except IntegrityError:
-        raise _exists() from None
+        raise taken from None
     return made
+
+
+def _root_exists() -> Conflict:
+    return Conflict("There is a root already.", code="root-exists")
 
 
 def _exists() -> Conflict:
     return Conflict("This bank has an authority. Roll it over instead.", code="authority-exists")
-
-
-def _new_key(label: str, facts: AuthorityFacts) -> tuple[str, Signer]:
-    name = f"{label}-{secrets.token_hex(8)}"
-    try:
-        return name, make_signer(facts.keystore, name, facts.key)
-    except KeyUnavailable as error:
-        raise Unavailable(f"The key store made no key: {error}.", code="key-store") from error
-
-
-def _certify(
-    facts: AuthorityFacts,
-    profile: Profile,
-    signer: tuple[str, Signer],
-    parent: CertificateAuthority | None,
-    issuer: Issuer | None,
-) -> tuple[Issued, datetime]:
-    not_before, not_after = validity(clock.now(), facts.days or profile.days)
-    if parent is not None:
-        not_after = min(not_after, parent.not_after)
-    order = Order(
-        profile=profile,
-        key=_described(signer[1]),
-        subject=Subject(country=facts.country, organization=facts.organisation, common_name=facts.name),
-        serial=new_serial(),
-        not_before=not_before,
-        not_after=not_after,
-    )
-    try:
-        issued = issue(prepare(order, issuer), signer_of(parent) if parent else signer[1])
-    except LintRefused as refused:
-        first = refused.findings[0]
-        raise InvalidInput(f"{first.sentence} ({first.rule})", code="authority-not-valid") from None
-    return issued, not_after
-
-
-def _described(signer: Signer) -> CheckedKey:
-    key = describe_key(public_key_of(signer))
-    if key is None:
-        raise InvalidInput("Keys of this kind are not used.", code="unknown-enum")
-    return key
-
-
-def _store(
-    actor: Actor,
-    facts: AuthorityFacts,
-    role: CaRole,
-    bank: Bank | None,
-    parent: CertificateAuthority | None,
-    issued: Issued,
-    signer: tuple[str, Signer],
-    until: datetime,
-) -> CertificateAuthority:
-    certificate = issued.certificate
-    authority = CertificateAuthority(
-        bank=bank,
-        role=role,
-        parent=parent,
-        name=facts.name,
-        keystore=facts.keystore,
-        key_name=signer[0],
-        key_id=key_identifier(_described(signer[1])).hex(),
-        serial=f"{certificate.serial_number:040x}",
-        der=issued.der,
-        not_before=certificate.not_valid_before_utc,
-        not_after=until,
-        created_at=clock.now(),
-    )
-    authority.save(force_insert=True)
-    details = {"name": facts.name, "key": facts.key, "keystore": facts.keystore, "serial": authority.serial}
-    audit.record(actor, Event.CA_CREATED, authority, after={"state": authority.state}, details=details)
-    return authority

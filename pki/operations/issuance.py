@@ -18,8 +18,9 @@ from django.db import transaction
 
 from devices.models import Device
 from pki.authority import issuer_of, signer_of
-from pki.models import Certificate, CertificateAuthority, CertificatePolicy, CertificateRequest
-from pki.operations import ending
+from pki.models import BlockedKey, Certificate, CertificateAuthority, CertificatePolicy, CertificateRequest
+from pki.operations import ending, rotation_ledger
+from pki.rotation_schedule import slot
 from pki.states import CertificateState, RequestState, RevocationReason
 from pki.x509.alternative_names import AlternativeName
 from pki.x509.asking import Granted
@@ -29,7 +30,7 @@ from pki.x509.linting import LintRefused
 from pki.x509.orders import Issuer, Order, Subject, validity
 from pki.x509.profiles import Profile
 from pki.x509.serials import new_serial
-from portal import jobs, vault
+from portal import jobs
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock, ids
@@ -37,8 +38,7 @@ from portal.core.actor import Actor
 from portal.core.errors import InvalidState, Unavailable
 
 UNSETTLED: Final = timedelta(minutes=5)  # far above what signing takes, a slow token included
-RENEWED_FROM: Final = 3  # the last third of a certificate's life is for its renewal
-SLOTS_END: Final = 0.75  # of that third: what is left is for those whose first tries fail
+MOST_TRIES: Final = 5  # of signing what two people allowed; then people look at it
 
 log = logging.getLogger(__name__)
 
@@ -131,28 +131,39 @@ def make(actor: Actor, reserved: Reserved) -> Certificate:
         log.exception("an authority's key did not sign", extra={"authority": authority.name})
         abort(actor, reserved.certificate.pk, "the key store did not sign")
         raise Unavailable("The certificate cannot be signed right now.", code="signing-failed") from error
-    return store(actor, reserved, issued)
+    try:
+        return store(actor, reserved, issued)
+    except InvalidState as refused:
+        abort(actor, reserved.certificate.pk, refused.message)
+        raise
 
 
 @transaction.atomic(durable=True)
 def store(actor: Actor, reserved: Reserved, issued: Issued) -> Certificate:
-    """Step 3. Raises InvalidState `signing-aborted` when the sweep was faster: what was signed is thrown away."""
-    device = Device.objects.select_for_update(of=("self",)).get(pk=reserved.certificate.device_id)
-    certificate = Certificate.objects.select_for_update(of=("self",)).get(pk=reserved.certificate.pk)
+    """Step 3. Raises InvalidState, and what was signed is thrown away: `signing-aborted` when the sweep was faster,
+    `key-blocked` and `replaces-revoked` for what happened while the key was signing.
+    """
+    device = _lock_device(reserved.certificate.device_id)
+    request = _lock_request(reserved.certificate.request_id)
+    rows = Certificate.objects.select_for_update(of=("self",)).select_related("replaces")
+    certificate = rows.get(pk=reserved.certificate.pk)
     if certificate.state != CertificateState.SIGNING:
         raise InvalidState("This took too long and was given up. Ask again.", code="signing-aborted")
+    _require_wanted(certificate)
     now = clock.now()
     _make_room(actor, device, certificate, now + reserved.overlap)
     certificate.move_to(CertificateState.ACTIVE)
     certificate.der = issued.der
     certificate.issued_at = now
     certificate.renew_at = slot_of(certificate)
-    certificate.save(update_fields=["state", "der", "issued_at", "renew_at"])
-    if certificate.request is not None:
-        certificate.request.move_to(RequestState.ISSUED)
-        certificate.request.save(update_fields=["state"])
+    certificate.save(update_fields=["state", "replaces", "der", "issued_at", "renew_at"])
+    if request is not None:
+        certificate.request = request
+        request.move_to(RequestState.ISSUED)
+        request.save(update_fields=["state"])
     details = {"device": str(device.pk), "serial": certificate.serial, "fingerprint": issued.fingerprint}
     audit.record(actor, Event.CERTIFICATE_ISSUED, certificate, after={"state": certificate.state}, details=details)
+    rotation_ledger.settle_with(actor, certificate)
     if not device.is_active:  # switched off while the key was signing
         ending.hold(actor, certificate, why="The device was switched off meanwhile.")
     jobs.ring("pki.presign", certificate.pk)
@@ -162,18 +173,50 @@ def store(actor: Actor, reserved: Reserved, issued: Issued) -> Certificate:
 @transaction.atomic
 def abort(actor: Actor, certificate_id: UUID, why: str) -> bool:
     """Give up a serial that nothing was issued under; its request waits again. A repeat changes nothing."""
+    known = Certificate.objects.filter(pk=certificate_id, state=CertificateState.SIGNING).first()
+    if known is None:
+        return False
+    _lock_device(known.device_id)
+    request = _lock_request(known.request_id)
     rows = Certificate.objects.select_for_update(of=("self",))
     certificate = rows.filter(pk=certificate_id, state=CertificateState.SIGNING).first()
     if certificate is None:
         return False
     certificate.move_to(CertificateState.ABORTED)
     certificate.save(update_fields=["state"])
-    if certificate.request is not None and certificate.request.state == RequestState.SIGNING:
-        certificate.request.move_to(RequestState.PENDING)
-        certificate.request.save(update_fields=["state"])
+    if request is not None and request.state == RequestState.SIGNING:
+        _wait_again(request)
     details = {"device": str(certificate.device_id), "serial": certificate.serial}
     audit.record(actor, Event.CERTIFICATE_ABORTED, certificate, reason=why[:500], details=details)
     return True
+
+
+def _lock_device(device_id: UUID) -> Device:
+    """The device comes before its requests and certificates, wherever several are locked."""
+    return Device.objects.select_for_update(of=("self",)).get(pk=device_id)
+
+
+def _lock_request(request_id: UUID | None) -> CertificateRequest | None:
+    rows = CertificateRequest.objects.select_for_update(of=("self",))
+    return rows.get(pk=request_id) if request_id else None
+
+
+def _wait_again(request: CertificateRequest) -> None:
+    """What two people allowed is tried again, a few times; everything else waits for a decision anew."""
+    tries = request.terms.get("tries")
+    if tries is None or tries + 1 >= MOST_TRIES:
+        request.move_to(RequestState.PENDING)
+        forget_decision(request)
+        return
+    request.terms["tries"] = tries + 1
+    request.move_to(RequestState.READY)
+    request.save(update_fields=["state", "terms"])
+
+
+def forget_decision(request: CertificateRequest) -> None:
+    """Nobody has decided on a request that waits again. Saves its state, too; the audit log keeps who did."""
+    request.terms, request.decided_by, request.decided_at, request.reason = {}, None, None, ""
+    request.save(update_fields=["state", "terms", "decided_by", "decided_at", "reason"])
 
 
 def settle() -> int:
@@ -204,26 +247,26 @@ def names_of(device: Device, policy: CertificatePolicy, profile: Profile) -> tup
 
 
 def slot_of(certificate: Certificate) -> datetime:
-    """When a certificate is renewed: its own moment in the last third of its life, by a keyed hash of its serial.
+    """When a certificate is renewed."""
+    return slot(certificate.serial, certificate.not_before, certificate.not_after)
 
-    Certificates that were issued on one day are so renewed over months, and nobody can tell when from outside.
-    """
-    life = certificate.not_after - certificate.not_before
-    window = life / RENEWED_FROM
-    fraction = int(vault.blind_index("pki.renewal", "", certificate.serial)[:12], 16) / 16**12
-    return certificate.not_after - window + window * SLOTS_END * fraction
+
+def _require_wanted(certificate: Certificate) -> None:
+    """A key that was blocked, or a certificate that was revoked, does not come back through what was on its way."""
+    if BlockedKey.objects.filter(fingerprint=certificate.key_fingerprint).exists():
+        raise InvalidState("The key was blocked meanwhile.", code="key-blocked")
+    if certificate.replaces is not None and certificate.replaces.state == CertificateState.REVOKED:
+        raise InvalidState("The certificate that this one replaces was revoked.", code="replaces-revoked")
 
 
 def _make_room(actor: Actor, device: Device, new: Certificate, until: datetime) -> None:
-    """The older of two overlaps until the new one is proved; the oldest of three ends now."""
-    for oldest in Certificate.objects.filter(device=device, state=CertificateState.OVERLAP):
+    """The older of two overlaps until the new one is proved; the oldest of three ends now. The caller saves `new`."""
+    there = list(Certificate.objects.filter(device=device, state__in=ending.ENDABLE))
+    for oldest in (one for one in there if one.state != CertificateState.ACTIVE):
         ending.revoke(actor, oldest, RevocationReason.SUPERSEDED, why="A newer certificate was issued.")
-    for held in Certificate.objects.filter(device=device, state=CertificateState.ON_HOLD):
-        ending.revoke(actor, held, RevocationReason.SUPERSEDED, why="A newer certificate was issued.")
-    for active in Certificate.objects.filter(device=device, state=CertificateState.ACTIVE):
+    for active in (one for one in there if one.state == CertificateState.ACTIVE):
         active.move_to(CertificateState.OVERLAP)
         active.overlap_until = min(until, active.not_after)
         active.save(update_fields=["state", "overlap_until"])
         if new.replaces_id is None:
             new.replaces = active
-            new.save(update_fields=["replaces"])

@@ -1,19 +1,24 @@
 """Authorities and certificates for tests, made as the product makes them. People: devices.tests.factories."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from devices.models import Device
 from pki.certificate_policies import issuing_authority, policy_of, profile_of
-from pki.models import Certificate, CertificateAuthority
+from pki.models import Certificate, CertificateAuthority, CertificateRequest, RequestSource
 from pki.operations.hierarchy import ISSUING_KEY, ROOT_KEY, AuthorityFacts, create_issuing, create_root
 from pki.operations.issuance import Wanted, make, reserve
-from pki.states import CaRole
+from pki.states import CaRole, CertificateState
+from pki.x509 import der
 from pki.x509.asking import Asked, check_asked
-from pki.x509.tests.makers import checked
+from pki.x509.serials import new_serial
+from pki.x509.tests.makers import asking, checked, private, raw_request, rdn
 from portal.accounts.models import Bank
+from portal.core import clock, ids
 from portal.core.actor import Actor
 
 _keys = count(1)
@@ -54,3 +59,60 @@ def certify(device: Device, *, kind: str = "p256", number: int | None = None, **
             ),
         )
     return make(actor, reserved)
+
+
+def csr_for(
+    device: Device, *extensions: bytes, kind: str = "p256", number: int | None = None, name: str = ""
+) -> bytes:
+    """The device's own request in DER. Same kind and number, same key. name: the common name, its `DEV_…` without."""
+    subject = der.sequence([rdn("2.5.4.3", name or device.public_id)])
+    attributes = [asking(*extensions)] if extensions else []
+    key = private(kind, next(_keys) if number is None else number)
+    return raw_request(key, subject=subject, attributes=attributes)
+
+
+def hang_certificate(device: Device) -> Certificate:
+    """A valid certificate and an open request of a device, as rows only: quick, where nobody looks into them."""
+    now, key = clock.now(), ids.new_id().hex * 2
+    shared = {"bank_id": device.bank_id, "device": device, "key_fingerprint": key, "key_algorithm": "p256"}
+    CertificateRequest.objects.create(
+        **shared | {"key_fingerprint": key[::-1]},
+        source=RequestSource.DEVICE,
+        der=b"0",
+        maker_kind="customer",
+        maker_id="",
+        maker_label="",
+        created_at=now,
+        expires_at=now + timedelta(days=7),
+    )
+    return Certificate.objects.create(
+        **shared,
+        authority=_paper_authority(device.bank_id),
+        serial=f"{new_serial():040x}",
+        profile="device",
+        state=CertificateState.ACTIVE,
+        key_since=now,
+        der=b"0",
+        not_before=now,
+        not_after=now + timedelta(days=365),
+        reserved_at=now,
+        issued_at=now,
+    )
+
+
+def _paper_authority(bank_id: UUID) -> CertificateAuthority:
+    """The bank's authority; one that has no key where there is none."""
+    found = CertificateAuthority.objects.issuing_for(bank_id).first()
+    if found is not None:
+        return found
+    now = clock.now()
+    values = {"keystore": "file", "key_name": "none", "der": b"0", "not_before": now, "created_at": now}
+    values["not_after"] = now + timedelta(days=3650)
+
+    def made(role: CaRole, **facts: Any) -> CertificateAuthority:
+        key_id, serial = ids.new_id().hex + "00000000", f"{new_serial():040x}"
+        facts |= {"name": "Paper CA", "key_id": key_id, "serial": serial}
+        return CertificateAuthority.objects.create(role=role, **values, **facts)
+
+    root = CertificateAuthority.objects.filter(role=CaRole.ROOT).first() or made(CaRole.ROOT)
+    return made(CaRole.ISSUING, bank_id=bank_id, parent=root)

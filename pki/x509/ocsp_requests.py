@@ -3,6 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -92,6 +93,32 @@ def parse_request(data: bytes) -> OcspRequest:
     _require([part.tag for part in parts[1:]] in ([], [_REQUEST_EXTENSIONS]))
     nonce = _nonce(parts[1]) if len(parts) == 2 else None
     return OcspRequest(_single(parts[0].parts[0]), nonce)
+
+
+def plain_serial(data: bytes, issuer: Issuer) -> int | None:
+    """The serial in the plainest request there is: one certificate of this CA by SHA-1, no nonce, nothing else.
+
+    None for every other one: `parse_request` reads those. Nearly all requests that come by GET are plain, and to
+    compare is ten times as fast as to read.
+    """
+    name = _plain_name(issuer)
+    serial = data[_HEADS + len(name) + 2 :]
+    if not 1 <= len(serial) <= OCTETS or serial[0] >= 0x80 or (serial[0] == 0 and serial[1:2] < b"\x80"):
+        return None
+    inside = name + bytes((der.INTEGER, len(serial))) + serial
+    size = len(inside)  # below 100, so that every length below has one octet
+    heads = bytes(octet for depth in (8, 6, 4, 2, 0) for octet in (der.SEQUENCE, size + depth))
+    return int.from_bytes(serial) if data == heads + inside else None
+
+
+_HEADS: Final = 10  # octets: five sequences around the name and the serial
+
+
+@lru_cache(maxsize=64)
+def _plain_name(issuer: Issuer) -> bytes:
+    hashes = name_and_key_hashes(issuer, "sha1")
+    algorithm = der.sequence([der.encode(der.OID, der.encode_oid("1.3.14.3.2.26")), b"\x05\x00"])
+    return algorithm + b"".join(der.encode(der.OCTET_STRING, part) for part in hashes)
 
 
 def _require(condition: bool) -> None:

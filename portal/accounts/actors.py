@@ -1,6 +1,7 @@
 """Actors out of credentials. Every door builds its actor here, so that a right means the same at all of them."""
 
 from dataclasses import replace
+from uuid import UUID
 
 from portal.accounts.models import AccessToken, Application, ApplicationKind, User
 from portal.accounts.scopes import scopes_of
@@ -52,6 +53,14 @@ def staff_actor(user: User, *, channel: Channel, ip: str = "", request_id: str =
         ip=ip,
         request_id=request_id,
     )
+
+
+def device_actor(
+    owner: User, device_id: UUID, *, scopes: frozenset[str], channel: Channel, ip: str = "", request_id: str = ""
+) -> Actor:
+    """A device that proved itself by something else than a token: it acts for its owner, as a bound token does."""
+    actor = _customer_actor(owner, None, channel, ip, request_id)
+    return replace(actor, scopes=scopes, device_id=device_id)
 
 
 def _customer_actor(user: User, application: Application | None, channel: Channel, ip: str, request_id: str) -> Actor:

@@ -30,6 +30,7 @@ class Capability(TextChoices):
     APPROVALS_READ = "approvals.read", "See what waits for a second person"
     APPROVALS_DECIDE = "approvals.decide", "Approve and reject what others ask for"
     APPROVALS_POLICY = "approvals.policy", "Ask for changes of the four-eyes policy"
+    PKI_REQUEST = "pki.request", "Request certificates for devices"
     PKI_SIGN = "pki.sign", "Sign and reject certificate requests"
     PKI_REVOKE = "pki.revoke", "Revoke certificates"
     PKI_MANAGE = "pki.manage", "Manage certificate authorities and their policy"
@@ -52,6 +53,7 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         Capability.DEVICES_ISSUE,
         Capability.PINS_RESET,
         Capability.TRANSFERS_REQUEST,
+        Capability.PKI_REQUEST,
         Capability.OUTBOX_READ,
         Capability.OUTBOX_RESEND,
     },
@@ -61,6 +63,7 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         Capability.DEVICES_ACTIVATE,
         Capability.DEVICES_BLOCK,
         Capability.APPROVALS_POLICY,
+        Capability.PKI_REQUEST,
         Capability.PKI_SIGN,
         Capability.PKI_REVOKE,
         Capability.PKI_MANAGE,

@@ -8,7 +8,7 @@ from oauth2_provider.scopes import BaseScopes
 if TYPE_CHECKING:
     from portal.accounts.models import AccessToken, Application
 
-DIALECTS = frozenset({"asseco", "hyphen", "spid", "adiba", "peere"})
+DIALECTS = frozenset({"asseco", "hyphen", "spid", "adiba", "est", "peere"})
 CUSTOMER_SCOPES = frozenset({"devices", "fingerprints", "pin", "certificates", "transfers", "twofa"})
 BANK_SCOPES = frozenset({"devices:admin", "pki:sign", "twofa:request", "phrases:manage"})
 MERCHANT_SCOPES = frozenset({"phrases:lookup"})

@@ -48,12 +48,12 @@ def authenticate(
     if bearer is None:
         raise Unauthenticated
     if bearer.token is None or reason_dead(bearer.token):
-        _count(f"address:{client_ip(request)}", A_MINUTE)
+        count(f"address:{client_ip(request)}", A_MINUTE)
         raise _dead(bearer, dialect)
     _require_client(bearer, dialect, client_ip(request))
     if bearer.actor.scopes.isdisjoint(required_scopes):
         raise Forbidden("The access token does not reach this.", code="insufficient-scope")
-    rate = _count(f"token:{bearer.token.pk}", dialect.limit)
+    rate = count(f"token:{bearer.token.pk}", dialect.limit)
     if bearer.token.device is not None:
         note_activity(bearer.token.device)
     return bearer.actor, bearer.token, rate
@@ -65,9 +65,9 @@ def count_stray(request: HttpRequest, dialect: Dialect) -> None:
     if bearer is None:
         return
     if bearer.token is not None and not reason_dead(bearer.token):
-        _count(f"token:{bearer.token.pk}", dialect.limit)
+        count(f"token:{bearer.token.pk}", dialect.limit)
     else:
-        _count(f"address:{client_ip(request)}", A_MINUTE)
+        count(f"address:{client_ip(request)}", A_MINUTE)
 
 
 def identify(request: HttpRequest, dialect: Dialect) -> Bearer | None:
@@ -114,5 +114,11 @@ def _require_client(bearer: Bearer, dialect: Dialect, ip: str) -> None:
         raise Forbidden("This client may not use this API.", code="dialect-not-open")
 
 
-def _count(caller: str, limit: Limit) -> Rate:
+def remember(request: HttpRequest, bearer: Bearer) -> None:
+    """Note who calls by something else than a token, so that refusals name them."""
+    request.META[_KEPT] = bearer
+
+
+def count(caller: str, limit: Limit) -> Rate:
+    """Count one call of a caller. Raises RateLimited."""
     return ratelimit.hit(limit.name, caller, limit=getattr(settings, limit.setting), window=limit.window)

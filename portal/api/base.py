@@ -75,13 +75,15 @@ class DialectView(APIView):
     """One endpoint.
 
     required_scopes: for all methods, or by method ("GET"); one of them is enough. secret_body: a POST's body holds a
-    PIN or a code, so that with an Idempotency-Key neither body nor answer is kept. A handler gets the path's
-    arguments; `self.actor` is the caller, `self.values` the body's values, `self.query` the query's.
+    PIN or a code, so that with an Idempotency-Key neither body nor answer is kept. secret_answer: the answer holds a
+    key: it is given once, and a repeat with the same Idempotency-Key finds none. A handler gets the path's arguments;
+    `self.actor` is the caller, `self.values` the body's values, `self.query` the query's.
     """
 
     dialect: ClassVar[Dialect]
     required_scopes: ClassVar[frozenset[str] | Mapping[str, frozenset[str]]] = frozenset()
     secret_body: ClassVar[bool] = False
+    secret_answer: ClassVar[bool] = False
 
     http: HttpRequest
     actor: Actor  # from the moment the token has opened the endpoint
@@ -131,7 +133,7 @@ class DialectView(APIView):
         require_size(request)
         data = read_bytes(request) if call_of(handler).body else b""
         work = partial(self._answer, request, handler, data)
-        return once.answer(request, self.actor, data, work, secret=self.secret_body)
+        return once.answer(request, self.actor, data, work, secret=self.secret_body, kept=not self.secret_answer)
 
     def admit(self) -> None:
         """What a dialect asks of a caller besides its token. Raises DomainError."""

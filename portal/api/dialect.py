@@ -13,7 +13,7 @@ from rest_framework import serializers
 from portal.api.bearers import Reader, from_header
 from portal.api.spelling import Spelling
 from portal.core.actor import ActorKind, Channel
-from portal.core.errors import ApprovalRequired, DomainError, FieldProblem
+from portal.core.errors import ApprovalRequired, BrokenRule, DomainError, FieldProblem
 from portal.ratelimit import Rate
 
 JSON = "application/json"
@@ -38,13 +38,15 @@ class Refusal:
     """A call that is refused, in no dialect yet.
 
     code: kebab-case rule id. fields: names as operations and serializers know them; an unknown field's as it was
-    sent. headers: those that every dialect sends. rate: of the caller, where its call was counted.
+    sent. findings: rules of its own kind that the input breaks. headers: those that every dialect sends. rate: of the
+    caller, where its call was counted.
     """
 
     status: int
     code: str
     message: str
     fields: tuple[FieldProblem, ...] = ()
+    findings: tuple[BrokenRule, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     request_id: str = ""
     rate: Rate | None = None

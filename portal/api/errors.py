@@ -9,7 +9,15 @@ from django.http import Http404, UnreadablePostError
 from rest_framework.exceptions import APIException
 
 from portal.api.dialect import Dialect, Refusal
-from portal.core.errors import DomainError, Forbidden, InvalidInput, RateLimited, Unauthenticated, Unavailable
+from portal.core.errors import (
+    DomainError,
+    Forbidden,
+    InvalidInput,
+    RateLimited,
+    RulesBroken,
+    Unauthenticated,
+    Unavailable,
+)
 from portal.core.json import BadJSON
 from portal.ratelimit import Rate
 
@@ -78,6 +86,7 @@ def _domain(error: DomainError, dialect: Dialect, request_id: str) -> Refusal:
         code=error.code,
         message=error.message,
         fields=error.fields if isinstance(error, InvalidInput) else (),
+        findings=error.findings if isinstance(error, RulesBroken) else (),
         headers=_headers(error, dialect),
         request_id=request_id,
         rate=_rate(error),

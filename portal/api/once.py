@@ -14,12 +14,19 @@ logger = logging.getLogger("portal.api")
 
 
 def answer(
-    request: HttpRequest, actor: Actor, data: bytes, work: Callable[[], HttpResponse], *, secret: bool = False
+    request: HttpRequest,
+    actor: Actor,
+    data: bytes,
+    work: Callable[[], HttpResponse],
+    *,
+    secret: bool = False,
+    kept: bool = True,
 ) -> HttpResponse:
     """Do the work, or give the answer that the same client, user, path and key had before (`Idempotent-Replayed`).
 
     work: answers, and turns its own errors into answers. secret: the body holds a PIN or a code, so that a
-    key tells only once that another body came. Raises what `idempotency.begin` raises.
+    key tells only once that another body came. kept: whether an answer that is no refusal may be kept at all. Raises
+    what `idempotency.begin` raises.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if request.method != "POST" or key is None:
@@ -36,7 +43,7 @@ def answer(
     except BaseException:
         idempotency.abandon(begun)
         raise
-    _keep(begun, response)
+    _keep(begun, response, kept)
     return response
 
 
@@ -48,9 +55,11 @@ def _replayed(first: idempotency.Replay) -> HttpResponse:
     return response
 
 
-def _keep(begun: idempotency.Fresh, response: HttpResponse) -> None:
+def _keep(begun: idempotency.Fresh, response: HttpResponse, kept: bool) -> None:
     """The work is done: an answer that cannot be kept is still given."""
     try:
+        if not kept and response.status_code < 400:
+            return idempotency.finish_unkept(begun)
         idempotency.finish(begun, status=response.status_code, headers=dict(response.items()), body=response.content)
     except DatabaseProblem:
         logger.exception("an answer could not be kept for its Idempotency-Key")

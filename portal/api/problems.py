@@ -14,6 +14,12 @@ class FieldErrorBody(Output):
     message = serializers.CharField()
 
 
+class FindingBody(Output):
+    rule = serializers.CharField(help_text="The rule, in kebab case")
+    message = serializers.CharField()
+    source = serializers.CharField(help_text="Where the rule is written")  # type: ignore[assignment]
+
+
 class Problem(Output):
     type = serializers.CharField()
     title = serializers.CharField()
@@ -21,6 +27,7 @@ class Problem(Output):
     detail = serializers.CharField()
     code = serializers.CharField(help_text="The rule, in kebab case")
     errors = FieldErrorBody(many=True, required=False)  # type: ignore[assignment]
+    findings = FindingBody(many=True, required=False)
     request_id = serializers.CharField(required=False)
 
 
@@ -37,6 +44,11 @@ def problem_body(refusal: Refusal, dialect: Dialect) -> dict[str, object]:
         body["errors"] = [
             {"field": dialect.field_name(problem), "code": problem.code, "message": problem.message}
             for problem in refusal.fields
+        ]
+    if refusal.findings:
+        body["findings"] = [
+            {"rule": finding.rule, "message": finding.message, "source": finding.source}
+            for finding in refusal.findings
         ]
     if refusal.status >= 500 and refusal.request_id:
         body[dialect.spelling.name("request_id")] = refusal.request_id

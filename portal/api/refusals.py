@@ -73,6 +73,8 @@ def _details(request: HttpRequest, refusal: Refusal) -> dict[str, object]:
             problem.code if problem.code == "unknown-field" else f"{problem.field}: {problem.code}"
             for problem in refusal.fields
         ]
+    if refusal.findings:
+        details["rules"] = [finding.rule for finding in refusal.findings]
     return details
 
 

@@ -158,7 +158,9 @@ def _maker(request: ApprovalRequest) -> Actor:
     elif request.maker_kind == ActorKind.BANK:
         clients = Application.objects.filter(bank_id=request.bank_id, suspended_at=None)
         client = clients.filter(client_id=request.maker_id).first()
-        if client is not None and "devices:admin" in client.allowed_scopes and channel.value in client.dialects:
+        known = registered(request.operation)
+        scope = known.entry.client_scope if known else ""
+        if client is not None and scope in client.allowed_scopes and channel.value in client.dialects:
             return client_actor(client, channel=channel)
     elif request.maker_kind == ActorKind.SYSTEM:
         return Actor.system(request.maker_id, bank_id=request.bank_id, channel=channel)

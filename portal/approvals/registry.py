@@ -34,7 +34,7 @@ class FourEyes:
     facts: of the operation's result, plain values that the asker may see; never a sealed one.
     covers: the operations that the approval is good for, when the operation calls others.
     several: whether requests with other arguments may wait beside each other at one object: cards for one customer.
-    decided_with: the right to approve and reject it.
+    decided_with: the right to approve and reject it. client_scope: what a bank's server needs to have asked for it.
     """
 
     name: str
@@ -47,6 +47,7 @@ class FourEyes:
     covers: tuple[str, ...] = ()
     several: bool = False
     decided_with: Capability = Capability.APPROVALS_DECIDE
+    client_scope: str = "devices:admin"
 
     @property
     def good_for(self) -> frozenset[str]:

@@ -1,22 +1,17 @@
 """The audit log: how fast events are written, sealed and verified, and in how much memory."""
 
 import resource
-import shutil
-import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 
-from django.conf import settings
-from django.db import connection, transaction
-from django.test.utils import override_settings
+from django.db import transaction
 
 from portal.audit import log, sealing
 from portal.audit.events import Event
 from portal.audit.models import AuditEvent
 from portal.audit.verification import verify
+from portal.bench import own_database
 from portal.core.actor import Actor, Channel
 
 SAMPLE = 5000  # events written one by one, as operations do; the others are loaded in bulk
@@ -31,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, object]) -> Iterator[str]:
     """Write, seal and verify `rows` events; a line for each step."""
     rows = int(str(options["rows"]))
-    with _own_database():
+    with own_database():
         sample = min(rows, SAMPLE)
         yield _timed("written", sample, lambda: _write(sample))
         yield _timed("loaded", rows - sample, lambda: _load(rows - sample))
@@ -70,19 +65,3 @@ def _timed(what: str, rows: int, step: Callable[[], object]) -> str:
 
 def _peak_megabytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
-@contextmanager
-def _own_database() -> Iterator[None]:
-    """A fresh database and folder, as the test suite has."""
-    folder = Path(tempfile.mkdtemp(prefix="portal-bench-"))
-    name = str(settings.DATABASES["default"]["NAME"])
-    if connection.vendor == "sqlite":
-        connection.settings_dict["TEST"] = {**connection.settings_dict["TEST"], "NAME": str(folder / "bench.sqlite3")}
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
-        with override_settings(VAR=folder):
-            yield
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
-        shutil.rmtree(folder, ignore_errors=True)

@@ -4,15 +4,8 @@ A whole portal runs for it, with the real server, pool and database; the callers
 check is a PIN change: one Argon2id to check the current PIN and one for the new one.
 """
 
-import http.client
-import json
 import math
-import os
 import secrets
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,17 +13,17 @@ from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from portal.bench._running import Caller, running_portal
+
 PINS: Final = ("194738", "507392")
 PROBES: Final = 4  # callers of the other endpoint
 WARM_UP: Final = 1.0  # seconds that are not measured
-START: Final = 120.0  # seconds that a portal may take to start
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, object]) -> Iterator[str]:
     """Measure the status call alone, then during PIN checks; a line for each, and the ratio of their p95."""
     parallel, seconds = int(str(options["parallel"])), float(str(options["seconds"]))
-    with tempfile.TemporaryDirectory(prefix="portal-bench-") as folder, _portal(Path(folder)) as (port, demo):
+    with tempfile.TemporaryDirectory(prefix="portal-bench-") as folder, running_portal(Path(folder)) as (port, demo):
         phones = _phones(port, demo, parallel)
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as callers:
             alone = callers.submit(_probe, port, phones[0], seconds).result()
@@ -70,72 +63,21 @@ def run(options: Mapping[str, object]) -> Iterator[str]:
         yield f"p95 during / alone: {_percentile(busy, 95) / _percentile(alone, 95):.2f}"
 
 
-@contextmanager
-def _portal(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """A portal with demo data that runs in a folder of its own: its port, and what `demo.json` says."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "PROMETHEUS_"))}
-    environment = {**own, "PORTAL_VAR": str(folder / "var"), "PORT": str(port)}
-    log = folder / "log"
-    with log.open("w") as output:
-        line = [sys.executable, "manage.py", "up"]
-        portal = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=output, stderr=output)  # noqa: S603  ours
-    try:
-        _wait(lambda: "The portal is ready" in log.read_text() or portal.poll() is not None)
-        if portal.poll() is not None:
-            raise RuntimeError(f"the portal did not start: {log.read_text()[-500:]}")
-        yield port, json.loads((folder / "var" / "demo.json").read_text())
-    finally:
-        portal.send_signal(signal.SIGTERM)
-        portal.wait(30)
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + START
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError("the portal did not start in time")
-        time.sleep(0.1)
-
-
 def _phones(port: int, demo: Mapping[str, Any], number: int) -> list[Phone]:
     """So many devices of the demo's first customer, registered, activated and given a PIN as anybody would."""
     owner = demo["customers"][0]
     server = next(row for row in demo["applications"] if (row["bank"], row["kind"]) == (owner["bank"], "bank"))
-    with closing(_Caller(port)) as caller:
+    with closing(Caller(port)) as caller:
         return [_phone(caller, owner["access_token"], server["access_token"]) for _ in range(number)]
 
 
-def _phone(caller: "_Caller", token: str, bank: str) -> Phone:
+def _phone(caller: Caller, token: str, bank: str) -> Phone:
     name = f"bench.{secrets.token_hex(8)}"
     caller.must("/v1/device/owned-devices", token, {"external-device-identifier": name})
     switch = {"deviceId": name, "action": "ACTIVATE", "reason": "measured"}
     device_id = caller.must("/v1/device/status", bank, switch)["deviceId"]
     caller.must("/v1/device/pin", token, {"deviceId": device_id, "pin": PINS[0], "confirmPin": PINS[0]})
     return Phone(device_id, token)
-
-
-class _Caller:
-    """One connection that stays open."""
-
-    def __init__(self, port: int) -> None:
-        self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def close(self) -> None:
-        self._client.close()
-
-    def call(self, method: str, path: str, token: str, body: object = None) -> tuple[int, bytes]:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self._client.request(method, path, json.dumps(body) if body else None, headers)
-        answer = self._client.getresponse()
-        return answer.status, answer.read()
-
-    def must(self, path: str, token: str, body: object) -> dict[str, Any]:
-        status, data = self.call("POST", path, token, body)
-        if status >= 300:
-            raise RuntimeError(f"{path} answered {status}: {data[:200]!r}")
-        return dict(json.loads(data or b"{}"))
 
 
 def _together(number: int, work: Callable[[int], None]) -> None:
@@ -153,7 +95,7 @@ def _probe(port: int, phone: Phone, seconds: float) -> list[float]:
 
     def ask(_: int) -> None:
         path = f"/v1/device/status?deviceId={phone.device_id}"
-        with closing(_Caller(port)) as caller:
+        with closing(Caller(port)) as caller:
             while (now := time.monotonic()) < begin + seconds:
                 status, data = caller.call("GET", path, phone.token)
                 if status != 200:
@@ -172,7 +114,7 @@ def _check_pins(port: int, phones: Sequence[Phone], seconds: float) -> Load:
 
     def change(position: int) -> None:
         phone, current, new = phones[position], *PINS
-        with closing(_Caller(port)) as caller:
+        with closing(Caller(port)) as caller:
             while time.monotonic() < begin + seconds:
                 body = {"deviceId": phone.device_id, "currentPin": current, "newPin": new, "confirmNewPin": new}
                 status, _ = caller.call("POST", "/v1/device/pin/change", phone.token, body)

@@ -23,6 +23,7 @@ class Channel(StrEnum):
     HYPHEN = "hyphen"
     SPID = "spid"
     ADIBA = "adiba"
+    EST = "est"
     OAUTH = "oauth"
     COMMAND = "command"
     TASK = "task"

@@ -58,6 +58,25 @@ class InvalidInput(DomainError):
         return cls(fields=(FieldProblem(field, code, message),))
 
 
+@dataclass(frozen=True)
+class BrokenRule:
+    """One rule that an input breaks: its kebab-case id, a sentence for a person, and where the rule is written."""
+
+    rule: str
+    message: str
+    source: str
+
+
+class RulesBroken(InvalidInput):
+    """An input can be read, and breaks rules of its own kind. `findings` names every one of them, at least one."""
+
+    code = "rules-broken"
+
+    def __init__(self, message: str = "", *, findings: tuple[BrokenRule, ...], code: str | None = None) -> None:
+        self.findings = findings
+        super().__init__(message or " ".join(finding.message for finding in findings), code=code)
+
+
 class Unauthenticated(DomainError):
     """No credential, or one that is not (or no longer) good.
 

@@ -28,6 +28,7 @@ class DemoBank:
     code: str
     name: str
     customers: tuple[Customer, ...]
+    country: str
     merchants: tuple[str, ...] = ()
 
 
@@ -35,6 +36,7 @@ BANKS: Final = (
     DemoBank(
         code="harbour",
         name="Harbour Bank",
+        country="NG",
         merchants=("Corner Books", "Northside Garage"),
         customers=(
             Customer(
@@ -74,6 +76,7 @@ BANKS: Final = (
     DemoBank(
         code="fjord",
         name="Fjord Savings",
+        country="NO",
         customers=(
             Customer(
                 number="FS-2201",

@@ -16,7 +16,7 @@ from portal.accounts.operations.tokens import issue_staff_token, issue_token
 from portal.accounts.tokens import find_token, reason_dead
 from portal.core import clock
 from portal.core.ids import read
-from portal.demo.make import ACTOR, earlier_code, make_all
+from portal.demo.make import ACTOR, earlier_code, make_all, make_authorities
 
 LIFETIME: Final = timedelta(days=1)
 RENEW_BELOW: Final = timedelta(hours=1)
@@ -42,6 +42,7 @@ def ensure_demo(output: Path) -> bool:
             _write(kept, content)
     else:
         content = _read(kept)
+    make_authorities()
     content["base_url"] = settings.BASE_URL
     # Each step is kept before the next one needs it, so that a start after a crash goes on from there.
     for step in (_seed_staff, _confirm_staff, _renew_tokens):

@@ -13,6 +13,7 @@ from devices.operations.facts import DeviceFacts
 from devices.operations.issued import issue_device
 from devices.operations.keys import enrol_key
 from devices.operations.registration import register_device
+from pki.operations.hierarchy import BankSetUp, set_up_bank
 from portal.accounts.models import Bank, User
 from portal.accounts.operations.clients import create_application
 from portal.accounts.operations.people import create_bank, create_customer, create_staff
@@ -38,7 +39,11 @@ ISSUED: Final[tuple[dict[str, Any], ...]] = (
     {"kind": "otp-token", "model": "OTP token", "capabilities": ["hmac", "display"]},
 )
 YEARS_GOOD: Final = 4
-DIALECTS: Final = {"bank": ["asseco", "adiba"], "mobile": ["asseco", "hyphen", "spid", "adiba"], "merchant": []}
+DIALECTS: Final = {
+    "bank": ["asseco", "adiba"],
+    "mobile": ["asseco", "hyphen", "spid", "adiba", "est"],
+    "merchant": [],
+}
 
 
 def make_all() -> dict[str, Any]:
@@ -51,6 +56,16 @@ def make_all() -> dict[str, Any]:
         content["applications"] += _applications(bank, cast)
         content["customers"] += [_customer(bank, customer) for customer in cast.customers]
     return content
+
+
+def make_authorities() -> None:
+    """Each bank's certificate authority, under one root. Not inside a transaction; a repeat makes nothing."""
+    for cast in BANKS:
+        wanted = BankSetUp(
+            country=cast.country, organisation=cast.name, root_name="Demo Root", zone=f"devices.{cast.code}.example"
+        )
+        for bank in Bank.objects.filter(code=cast.code):
+            set_up_bank(actor=ACTOR, bank=bank, wanted=wanted)
 
 
 def _staff(bank: Bank, position: int) -> Rows:

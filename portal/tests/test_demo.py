@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from devices.models import Device
 from devices.operations.activation import deactivate_device
+from pki.models import CertificateAuthority
 from portal.accounts.models import AccessToken, Bank, User
 from portal.accounts.operations.sign_in import check_password
 from portal.accounts.tokens import find_token, reason_dead
@@ -41,6 +42,16 @@ def var(tmp_path: Path, settings: Any) -> Path:
 def read(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text())
     return content
+
+
+def test_each_bank_gets_an_authority_once(var: Path) -> None:
+    ensure_demo(var / "demo.json")
+    ensure_demo(var / "demo.json")
+    issuing = CertificateAuthority.objects.exclude(bank=None).order_by("name")
+    assert list(issuing.values_list("name", "parent__name", "bank__certificate_policy__zone")) == [
+        ("Fjord Savings CA 1", "Demo Root", "devices.fjord.example"),
+        ("Harbour Bank CA 1", "Demo Root", "devices.harbour.example"),
+    ]
 
 
 def test_an_empty_database_gets_the_whole_cast(var: Path) -> None:

@@ -50,6 +50,7 @@ def test_everything_works() -> None:
         "worker": {"ok": True, "seen_seconds_ago": 0},
         "audit": {"ok": True, "waiting": 0},
         "outbox": {"ok": True, "waiting": 0, "failed": 0},
+        "crl": {"ok": True, "waiting": 0},
     }
     assert status == 200, checks
 

@@ -55,4 +55,4 @@ def test_a_worker_is_missed_after_a_minute() -> None:
 
 
 def test_every_queue_is_told() -> None:
-    assert [queue.name for queue in queue_health()] == ["outbox", "outbox-failed", "audit", "worker"]
+    assert [queue.name for queue in queue_health()] == ["outbox", "outbox-failed", "audit", "worker", "crl"]

@@ -39,7 +39,7 @@ def test_production_names_every_missing_secret_in_one_line_each(tmp_path: Path) 
     run = check({"PORTAL_MODE": "production"}, tmp_path)
     assert run.returncode == 1
     ids = [line.split(":")[0] for line in run.stderr.splitlines()]
-    assert ids == [f"portal.E0{number}" for number in (11, 12, 13, 14, 15, 24, 25, 17, 18)]
+    assert ids == [f"portal.E0{number}" for number in (11, 12, 13, 14, 15, 24, 25, 17, 18, 35)]
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "demo-secrets.json").exists()
 
@@ -69,6 +69,14 @@ def test_production_starts_with_everything_set(tmp_path: Path) -> None:
         ({**PRODUCTION, "PORTAL_FCM_CREDENTIALS": "{}"}, "portal.E032"),
         ({**PRODUCTION, "PORTAL_APNS_KEY": "none"}, "portal.E033"),
         ({**PRODUCTION, "PORTAL_CA_FILE": "/nonexistent/file"}, "portal.E034"),
+        ({**PRODUCTION, "PORTAL_CA_PASSPHRASE": "fifteen letters"}, "portal.E035"),
+        ({**PRODUCTION, "PORTAL_PKI_URL": "https://pki.bank.example"}, "portal.E036"),
+        ({**PRODUCTION, "PORTAL_PKI_URL": "pki.bank.example"}, "portal.E036"),
+        ({**PRODUCTION, "PORTAL_CA_DIR": "/usr"}, "portal.E037"),
+        ({**PRODUCTION, "PORTAL_CLIENT_CERT_HEADER": "Client-Cert"}, "portal.E041"),
+        ({"PORTAL_CLIENT_CERT_HEADER": "Client Cert:"}, "portal.E041"),
+        ({"PORTAL_PKCS11_MODULE": "/nonexistent.so"}, "portal.E037"),
+        ({"PORTAL_PKCS11_PIN": "1234"}, "portal.E037"),
         ({"PORTAL_DATABASE_URL": "postgresql://u:p@db/portal"}, "portal.E021"),
         ({"PORTAL_BIND": "192.0.2.1"}, "portal.E022"),
         ({"PORTAL_TRUSTED_PROXIES": "10.0.0.0/8"}, "portal.E023"),

@@ -11,7 +11,14 @@ from portal.core import ids
 from portal.core.actor import Actor
 from portal.web.forms import PortalForm
 
-_OBJECTS: Final = {"DEV": "device", "USR": "user"}
+_OBJECTS: Final = {
+    "DEV": "device",
+    "USR": "user",
+    "CERT": "certificate",
+    "CSR": "certificaterequest",
+    "CA": "certificateauthority",
+    "ROT": "rotation",
+}
 _DAY: Final = {"type": "date"}
 
 
@@ -25,7 +32,10 @@ class AuditSearchForm(PortalForm):
         label="Who", required=False, max_length=64, widget=forms.TextInput(attrs={"placeholder": "User name or id"})
     )
     object = forms.CharField(
-        label="On what", required=False, max_length=64, widget=forms.TextInput(attrs={"placeholder": "DEV_…, USR_…"})
+        label="On what",
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"placeholder": "DEV_…, USR_…, CERT_…"}),
     )
     outcome = forms.ChoiceField(label="Outcome", required=False, choices=[("", "Any"), *Outcome.choices])
     since = forms.DateField(label="From day (UTC)", required=False, widget=forms.DateInput(attrs=_DAY))
@@ -58,11 +68,12 @@ def _read_actor(text: str, actor: Actor) -> str:
 
 
 def _read_object(text: str) -> tuple[str, str]:
-    """`DEV_…` and `USR_…` name their kind; any other text is an id of whatever kind."""
-    kind = _OBJECTS.get(text[:3])
+    """`DEV_…`, `USR_…`, `CERT_…` name their kind; any other text is an id of whatever kind."""
+    prefix = text.partition("_")[0]
+    kind = _OBJECTS.get(prefix)
     if kind is None:
         return "", text.lower()
     try:
-        return kind, str(ids.read(text[:3], text))
+        return kind, str(ids.read(prefix, text))
     except ValueError:
         return kind, text

@@ -10,6 +10,8 @@ from django.views.decorators.http import require_safe
 
 from devices.queries import count_by_status
 from devices.states import DeviceStatus
+from pki.queries.rotations import authorities, days, stuck
+from pki.screens.rotations import chart as rotation_chart
 from portal.accounts.roles import Capability
 from portal.approvals import policies, queries
 from portal.audit.queries import activity_by_day, events_visible_to
@@ -32,6 +34,7 @@ QUEUES: Final = {
     "outbox-failed": ("Undelivered messages", "None", "Look", "late"),
     "audit": ("Audit sealing", "On time", "Late", "late"),
     "worker": ("Worker", "Running", "Stopped", "down"),
+    "crl": ("Revocation lists", "Up to date", "Late", "late"),
 }
 
 
@@ -45,7 +48,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         "queues": [_queue(health) for health in queue_health()],
     }
     if actor.can(Capability.DEVICES_READ):
-        context |= _devices(actor)
+        context |= _devices(actor) | _renewals(actor)
     if actor.can(Capability.APPROVALS_READ):
         context["tiles"] = [*context.get("tiles", ()), _approvals(actor)]
     if actor.can(Capability.AUDIT_READ):
@@ -62,6 +65,17 @@ def _devices(actor: Actor) -> dict[str, object]:
         for status, note in NOTES.items()
     ]
     return {"tiles": tiles, "share": charts.distribution(list(counts.items())), "devices_url": url}
+
+
+def _renewals(actor: Actor) -> dict[str, object]:
+    """What is renewed by day, and how much of it is stuck. Nothing for a bank without an authority."""
+    if not authorities(actor):
+        return {}
+    return {
+        "renewals": rotation_chart(days(actor)),
+        "rotations_url": reverse("pki:rotations"),
+        "stuck": stuck(actor).count(),
+    }
 
 
 def _approvals(actor: Actor) -> dict[str, object]:
@@ -93,7 +107,7 @@ def _note(health: QueueHealth) -> str:
     if health.name == "outbox-failed":
         return f"{health.waiting:,} given up in the last day" if health.waiting else "None in the last day"
     if not health.waiting:
-        return "Nothing waits"
+        return health.note.capitalize() or "Nothing waits"
     note = f"{health.waiting:,} waiting" + ("" if age is None else f", the oldest for {_span(age)}")
     return f"{note}: {health.note}" if health.note else note
 

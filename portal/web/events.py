@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from devices.models import CardKind, Kind
 from devices.states import HeldBy, TransferState
+from pki.states import CaState, CertificateState, RequestState, RevocationReason, RotationState
 from portal.accounts.roles import Capability
 from portal.audit.models import AuditEvent
 from portal.core import ids
@@ -20,6 +21,7 @@ CHANNELS: Final = {
     "asseco": "Asseco API",
     "adiba": "Adiba API",
     "hyphen": "Hyphen API",
+    "est": "EST",
     "oauth": "OAuth",
     "command": "Command",
     "task": "Background work",
@@ -30,6 +32,10 @@ PAGES: Final = {
     "device": "devices:detail",
     "bulkrun": "devices:bulk-result",
     "importrun": "devices:issued-import",
+    "certificate": "pki:certificate",
+    "certificateauthority": "pki:authority",
+    "rotation": "pki:rotation",
+    "certificaterequest": "pki:request",
     "approvalrequest": "approvals:detail",
     "message": "web:outbox-message",
 }
@@ -42,6 +48,9 @@ WORDS: Final = {
     "card_kind": dict(CardKind.choices),
     "held_by": dict(HeldBy.choices),
     "transfer_state": dict(TransferState.choices),
+    "rotation_state": dict(RotationState.choices),
+    "state": {**dict(CaState.choices), **dict(RequestState.choices), **dict(CertificateState.choices)},
+    "reason": dict(RevocationReason.choices),
 }
 
 

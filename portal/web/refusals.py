@@ -42,7 +42,9 @@ def write_refusal(request: HttpRequest, actor: Actor, error: DomainError, about:
     status = status_of(error)
     if status >= 500 or getattr(error, "audited", False):
         return
-    details = {**route_of(request), "status": status}
+    details: dict[str, object] = {**route_of(request), "status": status}
+    if isinstance(error, errors.RulesBroken):
+        details["rules"] = [finding.rule for finding in error.findings]
     if isinstance(error, errors.RateLimited):
         audit.refuse_limited(actor, Event.REQUEST_REFUSED, code=error.code, details=details)
         return

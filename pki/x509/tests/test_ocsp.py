@@ -2,6 +2,7 @@
 
 import base64
 import time
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ from pki.x509.ocsp import (
     Status,
     build_answer,
 )
-from pki.x509.ocsp_requests import MalformedRequest, certificate_id, from_path, parse_request
+from pki.x509.ocsp_requests import MalformedRequest, certificate_id, from_path, parse_request, plain_serial
 from pki.x509.tests import hostile, makers
 from pki.x509.tests.makers import LATER, NOW, authority
 
@@ -59,6 +60,33 @@ def test_what_the_library_asks_is_read(algorithm: HashAlgorithm) -> None:
     assert request.certificate.is_of(authority().issuer)
     assert not request.certificate.is_of(authority("p384").issuer)
     assert request.nonce == b"n" * 32
+
+
+def test_the_plainest_request_is_told_from_all_others() -> None:
+    issuer = authority().issuer
+    data = asked()
+    assert plain_serial(data, issuer) == parse_request(data).certificate.serial
+    assert plain_serial(data, authority("p384").issuer) is None
+    for other in (asked(nonce=b"n"), asked(algorithm=hashes.SHA256()), *MALFORMED_REQUESTS.values()):
+        assert plain_serial(other, issuer) is None
+    about = parse_request(data).certificate
+    for mutated in hostile.mutations(data, 2000):
+        serial = plain_serial(mutated, issuer)
+        if serial is not None:
+            assert parse_request(mutated).certificate == replace(about, serial=serial)
+
+
+@pytest.mark.parametrize("serial", [1, 127, 128, 255, 256, (1 << 159) - 1])
+def test_plain_serials_of_any_size(serial: int) -> None:
+    issuer = authority().issuer
+    about = certificate_id(issuer, serial)
+    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
+        about.name_hash,
+        about.key_hash,
+        serial,
+        hashes.SHA1(),  # noqa: S303
+    )
+    assert plain_serial(builder.build().public_bytes(Encoding.DER), issuer) == serial
 
 
 @pytest.mark.parametrize("size", [1, 16, 32, 128])

@@ -10,7 +10,7 @@ from portal.approvals import queries
 
 class ApprovalView(DialectView):
     dialect = DIALECT
-    required_scopes = frozenset({"devices:admin", "staff"})
+    required_scopes = frozenset({"devices:admin", "pki:sign", "staff"})
 
     @serves(
         Call(summary="Ask what became of a call that waited for a second person", answer=Approval, refusals=(404,))

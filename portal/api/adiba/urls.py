@@ -2,11 +2,18 @@
 
 from django.urls import path, re_path
 
-from portal.api.adiba import approval_views, ownership_views, pin_views, views
+from portal.api.adiba import approval_views, cert_views, ownership_views, pin_views, rotation_views, views
 
 app_name = "adiba"
 urlpatterns = [
     path("status", views.StatusView.as_view(), name="status"),
+    path("cert/request", cert_views.CertRequestView.as_view(), name="cert-request"),
+    path("cert/request/<str:csr_id>", cert_views.CertRequestPollView.as_view(), name="cert-request-poll"),
+    path("cert/sign", cert_views.CertSignView.as_view(), name="cert-sign"),
+    path("cert/bundle", cert_views.CertBundleView.as_view(), name="cert-bundle"),
+    path("cert/rotate", rotation_views.RotateView.as_view(), name="cert-rotate"),
+    path("cert/rotate/<str:rotation_id>", rotation_views.RotationView.as_view(), name="cert-rotation"),
+    path("cert/prove", rotation_views.ProveView.as_view(), name="cert-prove"),
     path("ownership/transfer", ownership_views.OwnershipTransferView.as_view(), name="ownership-transfer"),
     path("ownership/accept", ownership_views.OwnershipAcceptView.as_view(), name="ownership-accept"),
     path("ownership/decline", ownership_views.OwnershipDeclineView.as_view(), name="ownership-decline"),
@@ -17,5 +24,7 @@ urlpatterns = [
     path("pin/reset", pin_views.PinResetView.as_view(), name="pin-reset"),
     path("pin/confirm", pin_views.PinConfirmView.as_view(), name="pin-confirm"),
     path("approvals/<str:approval_id>", approval_views.ApprovalView.as_view(), name="approval"),
-    re_path(r"^(?:status|pin|ownership|approvals)(?:/[\s\S]*)?$", views.UnknownAdibaView.as_view(), name="unknown"),
+    re_path(
+        r"^(?:status|cert|pin|ownership|approvals)(?:/[\s\S]*)?$", views.UnknownAdibaView.as_view(), name="unknown"
+    ),
 ]

@@ -26,6 +26,7 @@ class WaitingBody(Output):
     status = serializers.SerializerMethodField()
     approval_id = serializers.CharField(source="request_id", help_text="`GET /v1/device/approvals/{approvalId}` asks")
     device_id = serializers.CharField(source="details.device_id", required=False)
+    csr_id = serializers.CharField(source="details.csr_id", required=False)
     message = serializers.CharField()
     expires_at = Moment(source="details.expires_at")
 
@@ -42,11 +43,12 @@ DIALECT: Final = Dialect(
     name="adiba",
     channel=Channel.ADIBA,
     title="Adiba Devices API",
-    about="A device's status and security posture; the bank activates and deactivates it.",
-    paths=re.compile(r"/v1/device/(status|pin|ownership|approvals)(/.*)?", re.DOTALL),
-    spelling=Spelling(camel),
+    about="A device's status and security posture, its certificates, its owner and its PIN.",
+    paths=re.compile(r"/v1/device/(status|cert|pin|ownership|approvals)(/.*)?", re.DOTALL),
+    spelling=Spelling(camel, {"subject_dn": "subjectDN", "cn": "CN", "o": "O", "ou": "OU", "c": "C"}),
     statuses={
         errors.InvalidInput: 400,
+        errors.RulesBroken: 422,
         errors.Unauthenticated: 401,
         errors.Forbidden: 403,
         errors.NotFound: 404,

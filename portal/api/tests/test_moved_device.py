@@ -11,6 +11,8 @@ from devices.models import Device, PinReset, Transfer
 from devices.operations.transfer_acceptance import accept_transfer
 from devices.tests.factories import customer_actor, make_customer, make_token, make_transfer
 from devices.tests.moving import make_furnished
+from pki.models import Certificate, CertificateRequest, Rotation, RotationType
+from pki.operations.rotations import plan
 from portal.accounts.models import User
 from portal.api.base import METHODS
 from portal.api.registry import MOUNTED
@@ -25,12 +27,16 @@ type Endpoint = tuple[str, str]  # the route's name and the method
 
 @dataclass(frozen=True)
 class Named:
-    """The names under which calls are about the device: its own, its key's, its reset's, its transfer's."""
+    """The names under which calls are about the device: its own, its key's, its reset's, its transfer's, its
+    certificate request's, its certificate's, its rotation's."""
 
     device: str
     key: str
     reset: str
     transfer: str
+    csr: str
+    certificate: str
+    rotation: str
 
 
 UNKNOWN = Named(
@@ -38,12 +44,16 @@ UNKNOWN = Named(
     key="04" + "ab" * 64,
     reset=ids.spell("RESET", ids.new_id()),
     transfer=ids.spell("TRF", ids.new_id()),
+    csr=ids.spell("CSR", ids.new_id()),
+    certificate=ids.spell("CERT", ids.new_id()),
+    rotation=ids.spell("ROT", ids.new_id()),
 )
 
 PIN = {"pin": "493817", "confirmPin": "493817"}
 CHANGE = {"currentPin": "493817", "newPin": "718394", "confirmNewPin": "718394"}
 RESET = {"resetMethod": "SMS", "verificationData": {"phoneNumber": "+12025550123"}}
 CONFIRM = {"verificationCode": "12345678", "newPin": "718394", "confirmNewPin": "718394"}
+PHRASE = "correct horse battery"
 PUSH = {"push-platform": "apns", "pns-handle": "handle"}
 
 
@@ -64,10 +74,19 @@ def calls(named: Named, new_owner: User) -> dict[Endpoint, tuple[str, Any]]:
         ("asseco:unregister", "post"): (f"/v1/device/devices/{named.device}/unregister", None),
         ("adiba:status", "get"): (f"/v1/device/status?deviceId={named.device}", None),
         ("adiba:status", "post"): ("/v1/device/status", {**device, **lost, "action": "DEACTIVATE"}),
+        ("adiba:cert-request", "post"): ("/v1/device/cert/request", {**device, "keyAlgorithm": "EC"}),
+        ("adiba:cert-request-poll", "get"): (f"/v1/device/cert/request/{named.csr}", None),
+        ("adiba:cert-bundle", "post"): ("/v1/device/cert/bundle", {"csrId": named.csr, "passphrase": PHRASE}),
         ("adiba:pin", "post"): ("/v1/device/pin", device | PIN),
         ("adiba:pin-change", "post"): ("/v1/device/pin/change", device | CHANGE),
         ("adiba:pin-reset", "post"): ("/v1/device/pin/reset", device | RESET),
         ("adiba:pin-confirm", "post"): ("/v1/device/pin/confirm", {"resetId": named.reset, **CONFIRM}),
+        ("adiba:cert-rotate", "post"): ("/v1/device/cert/rotate", device),
+        ("adiba:cert-rotation", "get"): (f"/v1/device/cert/rotate/{named.rotation}", None),
+        ("adiba:cert-prove", "post"): (
+            "/v1/device/cert/prove",
+            {"certificateId": named.certificate, "signature": "AAAA"},
+        ),
         ("adiba:ownership-transfer", "post"): ("/v1/device/ownership/transfer", giving),
         ("adiba:ownership-accept", "post"): (
             "/v1/device/ownership/accept",
@@ -93,6 +112,7 @@ OTHERS: set[Endpoint] = {
     ("asseco:classifications", "get"),
     ("asseco:classification", "get"),
     ("adiba:approval", "get"),
+    ("adiba:cert-sign", "post"),
     ("hyphen:devices", "get"),
     ("spid:devices", "post"),
     ("spid:devices-json", "post"),
@@ -117,6 +137,8 @@ def cem(ada: User) -> User:
 def moved(ada: User, cem: User) -> Device:
     """A phone that was Ada's and is Cem's."""
     phone = make_furnished(ada)
+    certificate = Certificate.objects.get()
+    plan(phone, certificate, certificate.authority, RotationType.MANUAL).save()
     offer = make_transfer(phone, cem, code="12345678")
     accept_transfer(actor=customer_actor(cem), transfer_id=offer.public_id, acceptance_code="12345678")
     phone.refresh_from_db()
@@ -127,8 +149,21 @@ def names_of(device: Device) -> list[Named]:
     """Under each of the device's spellings."""
     key = device.keys.get().spelling
     reset, transfer = PinReset.objects.get().public_id, Transfer.objects.get().public_id
+    csr = CertificateRequest.objects.get().public_id
     spellings = (str(device.pk), device.public_id, device.external_id)
-    return [Named(device=spelling, key=key, reset=reset, transfer=transfer) for spelling in spellings]
+    certificate, rotation = Certificate.objects.get().public_id, Rotation.objects.get().public_id
+    return [
+        Named(
+            device=spelling,
+            key=key,
+            reset=reset,
+            transfer=transfer,
+            csr=csr,
+            certificate=certificate,
+            rotation=rotation,
+        )
+        for spelling in spellings
+    ]
 
 
 def test_every_endpoint_is_looked_at(ada: User) -> None:

@@ -27,6 +27,13 @@ OPERATIONS = {
         ("get", "/v1/device/status"),
         ("post", "/v1/device/status"),
         ("get", "/v1/device/approvals/{approval_id}"),
+        ("post", "/v1/device/cert/request"),
+        ("get", "/v1/device/cert/request/{csr_id}"),
+        ("post", "/v1/device/cert/sign"),
+        ("post", "/v1/device/cert/bundle"),
+        ("post", "/v1/device/cert/rotate"),
+        ("get", "/v1/device/cert/rotate/{rotation_id}"),
+        ("post", "/v1/device/cert/prove"),
         ("post", "/v1/device/pin"),
         ("post", "/v1/device/pin/change"),
         ("post", "/v1/device/pin/reset"),
@@ -121,7 +128,8 @@ def test_names_are_the_wires(name: str) -> None:
     }
     oauths = {"oauth_token", "client_id", "client_secret", "redirect_uri", "error_code", "error_description"}
     irregular = {key for key in names if not re.fullmatch(regular, key)}
-    assert irregular == (oauths if name == "spid" else set())
+    subjects = {"subjectDN", "CN", "O", "OU", "C"}
+    assert irregular == {"spid": oauths, "adiba": subjects}.get(name, set())
     for schema in schemas.values():
         assert set(schema.get("required", [])) <= set(schema.get("properties", {}))
         Draft202012Validator.check_schema(schema)

@@ -15,6 +15,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         benchmarks = parser.add_subparsers(dest="name", required=True)
         for found in iter_modules(bench.__path__):
+            if found.name.startswith("_"):  # what benchmarks share
+                continue
             module = import_module(f"{bench.__name__}.{found.name}")
             summary = (module.__doc__ or "").partition("\n")[0]
             module.add_arguments(benchmarks.add_parser(found.name, help=summary))

@@ -17,7 +17,10 @@ from portal.web.paths import safe_path
 from portal.web.refusals import status_of
 from portal.web.tests.helpers import refusals, signed_in_client
 
-PATHS = ("/", "/devices", "/approvals", "/approvals/policy", "/audit", "/outbox", "/docs", "/account")
+PATHS = (
+    *("/", "/devices", "/approvals", "/approvals/policy", "/certificates/authorities", "/audit"),
+    *("/outbox", "/docs", "/account"),
+)
 STATUSES = {
     "InvalidInput": 422,
     "Unauthenticated": 401,
@@ -96,7 +99,7 @@ def test_production_does_not_say_demo(uma: User, settings: Settings) -> None:
     assert "Made-up data" not in signed_in_client(uma).get("/account").content.decode()
 
 
-DEVICES = ["Devices", "Cards and tokens", "Customers", "Transfers", "Approvals"]
+DEVICES = ["Devices", "Cards and tokens", "Customers", "Transfers", "Certificates", "Approvals"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Keys that are made here for devices that cannot make their own, each with its request. No database."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from pki.x509.findings import Findings, RequestRefused
+from portal.core.errors import RateLimited
+
+AT_ONCE: Final = 2  # RSA keys in the making in one process: each keeps a processor busy, for seconds at 4096 bits
+LONGEST: Final = 64  # RFC 5280 A.1
+MOST_NAMES: Final = 20
+
+type _Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+_PARTS: Final = {
+    "C": x509.NameOID.COUNTRY_NAME,
+    "O": x509.NameOID.ORGANIZATION_NAME,
+    "OU": x509.NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "CN": x509.NameOID.COMMON_NAME,
+}
+_MAKERS: Final[Mapping[str, Callable[[], _Private]]] = {
+    "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "rsa-2048": lambda: rsa.generate_private_key(65537, 2048),
+    "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
+    "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
+}
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the request is to say about itself."""
+
+    subject: x509.Name
+    names: tuple[x509.GeneralName, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class MadeKey:
+    """private: PKCS #8 in DER, for its owner only. request: PKCS #10 in DER, signed by it."""
+
+    private: bytes
+    request: bytes
+
+
+def claims_of(subject: Mapping[str, str], names: Sequence[str]) -> Claims:
+    """Claims as an API spells them. subject: any of C, O, OU, CN. names: `x` or `DNS:x`.
+
+    Raises RequestRefused for what no request can hold; `check_request` looks at the rest.
+    """
+    findings = Findings()
+    parts = [(part, subject[part]) for part in _PARTS if part in subject]
+    for part, text in parts:
+        if part == "C" and not (len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()):
+            findings.add("subject-country")
+        elif not 1 <= len(text) <= LONGEST:
+            findings.add("subject-length", oid=_PARTS[part].dotted_string, limit=LONGEST)
+    hosts = [name.removeprefix("DNS:") for name in names]
+    if len(hosts) > MOST_NAMES:
+        findings.add("san-count", limit=MOST_NAMES)
+    if not all(host.isascii() for host in hosts):
+        findings.add("san-not-ia5")
+    if findings:
+        raise RequestRefused(findings)
+    return Claims(
+        x509.Name([x509.NameAttribute(_PARTS[part], text) for part, text in parts]),
+        tuple(x509.DNSName(host) for host in hosts),
+    )
+
+
+def make(kind: str, claims: Claims) -> MadeKey:
+    """Make a key of a kind of `keys_policy.KINDS` and its request. Raises RateLimited `key-making-busy` at once when
+    too many RSA keys are in the making."""
+    key = _rsa(kind) if kind.startswith("rsa-") else _MAKERS[kind]()
+    builder = x509.CertificateSigningRequestBuilder().subject_name(claims.subject)
+    if claims.names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(claims.names), critical=False)
+    request = builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
+    private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return MadeKey(private, request.public_bytes(Encoding.DER))
+
+
+def _rsa(kind: str) -> _Private:
+    if not _places.acquire(blocking=False):
+        raise RateLimited("Too many keys are being made. Try again.", code="key-making-busy", retry_after=5)
+    try:
+        return _MAKERS[kind]()
+    finally:
+        _places.release()
