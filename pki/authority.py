@@ -15,7 +15,7 @@ from pki.x509.signing import Signer
 def address(authority: CertificateAuthority, kind: str) -> str:
     """Where the world finds an authority's `ca` (its certificate), `crl` or `ocsp`."""
     suffix = {"ca": ".cer", "crl": ".crl", "ocsp": ""}[kind]
-    return f"{settings.PKI_URL}/pki/{kind}/{authority.key_id[:16]}{suffix}"
+    return f"{settings.PKI_URL}/pki/{kind}/{authority.address_key}{suffix}"
 
 
 def issuer_of(authority: CertificateAuthority) -> Issuer:

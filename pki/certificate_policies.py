@@ -7,8 +7,6 @@ from pki.models import CertificateAuthority, CertificatePolicy
 from pki.x509.profiles import REQUESTABLE, Profile
 from portal.core.errors import InvalidInput, InvalidState
 
-NARROWS = ("days", "max_days", "purposes", "keys")
-
 
 def policy_of(bank_id: UUID) -> CertificatePolicy:
     """The bank's policy. Raises InvalidState `no-authority` where no authority was ever set up. One query."""

@@ -7,7 +7,6 @@ words (RFC 6960 2.3), under status 200.
 import hashlib
 import time
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache, wraps
 from typing import Final
 
@@ -26,7 +25,6 @@ from pki.queries.status import stored_answer
 from pki.x509.ocsp import MALFORMED, TRY_LATER, UNAUTHORIZED
 from pki.x509.ocsp_requests import MalformedRequest, OcspRequest, from_path, parse_request, plain_serial
 from pki.x509.orders import Issuer
-from portal.core import clock
 from portal.requests import CutOff, whole_body
 
 CACHED_FOR: Final = 300  # seconds: what was revoked meanwhile is not believed longer because of a cache
@@ -37,6 +35,7 @@ _KNOWN_FOR: Final = 60.0  # seconds; an authority's certificate never changes, o
 _authorities: dict[str, tuple[CertificateAuthority, Issuer, float]] = {}
 
 
+@csrf_exempt  # nothing here changes anything: another method is 405, not a page about forms
 @require_safe
 def crl(request: HttpRequest, key: str) -> HttpResponse:
     """The list with the highest number. 304 for who has it."""
@@ -46,12 +45,13 @@ def crl(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     pk, number, this_update, next_update = found
     etag = f'"{key}-{number}"'
-    response = get_conditional_response(request, etag=etag, last_modified=int(this_update.timestamp()))
+    since, until = int(this_update.timestamp()), int(next_update.timestamp())
+    response = get_conditional_response(request, etag=etag, last_modified=since)
     if response is None:
         der = PublishedCrl.objects.values_list("der", flat=True).get(pk=pk)
         response = HttpResponse(bytes(der), content_type="application/pkix-crl")
         response["Content-Disposition"] = f'inline; filename="{key}.crl"'
-    return _cached(response, etag, this_update, next_update)
+    return _cached(response, etag, since, until)
 
 
 def _never_broken(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -113,15 +113,15 @@ def _authority(key: str) -> tuple[CertificateAuthority, Issuer] | tuple[None, No
 
 
 def _stored(request: HttpRequest, authority: CertificateAuthority, serial: int) -> HttpResponse | None:
-    found = stored_answer(authority.pk, serial, clock.now())
+    found = stored_answer(authority.pk, serial, time.time())
     if found is None:
         return None
-    der, this_update, next_update = found
+    der, since, until = found
     etag = _tag(der)
     response = None
     if request.method != "POST" and _is_conditional(request):
-        response = get_conditional_response(request, etag=etag, last_modified=int(this_update.timestamp()))
-    return _cached(response or HttpResponse(der, content_type=_ANSWER), etag, this_update, next_update)
+        response = get_conditional_response(request, etag=etag, last_modified=since)
+    return _cached(response or HttpResponse(der, content_type=_ANSWER), etag, since, until)
 
 
 def _is_conditional(request: HttpRequest) -> bool:
@@ -136,20 +136,23 @@ def _signed(authority: CertificateAuthority, asked: OcspRequest) -> HttpResponse
     der, until = sign_now(authority, asked)
     if until is None:
         return _plain(der)
-    return _cached(_plain(der), _tag(der), clock.now(), until)
+    return _cached(_plain(der), _tag(der), int(time.time()), int(until.timestamp()))
 
 
 def _plain(der: bytes) -> HttpResponse:
     return HttpResponse(der, content_type=_ANSWER, headers={"Cache-Control": "no-store"})
 
 
-def _cached(response: HttpResponse, etag: str, this_update: datetime, next_update: datetime) -> HttpResponse:
-    """RFC 5019 6.2. Caches go by max-age, which is short; Expires says how long the answer itself is good."""
-    left = max(0, int((next_update - clock.now()).total_seconds()))
+def _cached(response: HttpResponse, etag: str, since: int, until: int) -> HttpResponse:
+    """RFC 5019 6.2. Caches go by max-age, which is short; Expires says how long the answer itself is good.
+
+    Times are seconds of Unix time.
+    """
+    left = max(0, int(until - time.time()))
     headers = response.headers
     headers["ETag"] = etag
-    headers["Last-Modified"] = _date(int(this_update.timestamp()))
-    headers["Expires"] = _date(int(next_update.timestamp()))
+    headers["Last-Modified"] = _date(since)
+    headers["Expires"] = _date(until)
     headers["Cache-Control"] = f"max-age={min(CACHED_FOR, left)}, public, no-transform, must-revalidate"
     return response
 

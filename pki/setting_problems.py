@@ -42,8 +42,8 @@ def _passphrase() -> Iterator[Found]:
 def _folder(folder: Path) -> Iterator[Found]:
     try:
         mode = folder.stat().st_mode
-    except FileNotFoundError:
-        return  # it is made with the first key
+    except (FileNotFoundError, NotADirectoryError):
+        return  # it is made with the first key; whether it can be, the check of the portal's own folder says
     except OSError:
         yield "keys", "PORTAL_CA_DIR cannot be reached.", "Let the portal's user own it: chown and chmod 700"
         return

@@ -1,6 +1,7 @@
 """The words of the certificate authority, and which states may follow which."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.db.models import TextChoices
 
@@ -18,10 +19,24 @@ class CaState(TextChoices):
     ENDED = "ENDED", "Ended"  # everything it issued has run out
 
 
+CA_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    CaState.ACTIVE: frozenset({CaState.RETIRING}),
+    CaState.RETIRING: frozenset({CaState.ENDED}),
+    CaState.ENDED: frozenset(),
+}
+
+
 class RollOverState(TextChoices):
     WAITING = "WAITING", "In progress"  # a worker makes the new authority; the sweep tries again what did not work
     DONE = "DONE", "Done"
     FAILED = "FAILED", "Given up"  # staff look why and ask anew
+
+
+ROLL_OVER_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    RollOverState.WAITING: frozenset({RollOverState.DONE, RollOverState.FAILED}),
+    RollOverState.DONE: frozenset(),
+    RollOverState.FAILED: frozenset(),
+}
 
 
 class RequestState(TextChoices):
@@ -92,6 +107,14 @@ CERTIFICATE_TRANSITIONS: Mapping[str, frozenset[str]] = {
 }
 
 LIVE = (CertificateState.ACTIVE, CertificateState.OVERLAP)
+ENDABLE = (*LIVE, CertificateState.ON_HOLD)  # those that can be revoked
+ANSWERED = (*ENDABLE, CertificateState.REVOKED)  # those that the world is told about until they run out
+NEVER_ISSUED = (CertificateState.SIGNING, CertificateState.ABORTED)  # nothing was given out under the serial
+
+
+def is_good(state: str, not_after: datetime, now: datetime) -> bool:
+    """Whether a certificate is good now. One that ran out is not, also before the sweep has marked it."""
+    return state in LIVE and now < not_after
 
 
 class RevocationReason(TextChoices):
@@ -144,6 +167,11 @@ ROTATION_OPEN = (
     RotationState.AWAITING_DEVICE,
     RotationState.OVERLAP,
 )
+
+
+def states_before(transitions: Mapping[str, frozenset[str]], after: str) -> tuple[str, ...]:
+    """The states that may become this one."""
+    return tuple(before for before, following in transitions.items() if after in following)
 
 
 def no_way(

@@ -11,9 +11,11 @@ from pki.operations import (
     ocsp,
     requests,
     responders,
+    roll_over,
     roll_over_work,
     rotation_sweeps,
     rotation_work,
+    rotations,
     signing,
 )
 from portal import jobs
@@ -81,7 +83,7 @@ def expire() -> None:
         ending.expire()
 
 
-@shared_task(name="pki.roll_over")
+@shared_task(name=roll_over.JOB)
 def roll_over_authority(roll_over_id: str) -> None:
     """Make the authority that was ordered."""
     roll_over_work.carry_out(UUID(roll_over_id))
@@ -102,7 +104,7 @@ def plan_rotations() -> None:
         rotation_work.rotate_batch()
 
 
-@shared_task(name="pki.rotate_batch")
+@shared_task(name=rotations.BATCH_TASK)
 def rotate_batch(rung_by: str = "") -> None:
     """Carry out what is due. Every node may: they share the work."""
     rotation_work.rotate_batch()

@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 
 from devices import policies
 from devices.models import Device, DeviceKey
+from pki.models import BlockedKey, CertifiedKey
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
@@ -29,6 +30,9 @@ def enrol_key(*, actor: Actor, device_id: str, public_key: str, challenge: bytes
         raise InvalidInput.at("public_key", error.code, str(error)) from None
     if not verify(key, challenge, signature):
         raise VerificationFailed("The challenge is not signed by this key.", code="signature-wrong")
+    if BlockedKey.objects.has(key.fingerprint) or CertifiedKey.objects.filter(fingerprint=key.fingerprint).exists():
+        # One key, one purpose (NIST SP 800-57 part 1, 5.2), and a compromised key never comes back.
+        raise Conflict("This key cannot be used for this device.", code="key-in-use")
     same = DeviceKey.objects.filter(device=device, fingerprint=key.fingerprint, retired_at=None).first()
     if same is not None and same.proved_at is not None:
         return same

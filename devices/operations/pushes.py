@@ -12,9 +12,9 @@ from portal.core.actor import Actor
 from portal.outbox import operations as outbox
 from portal.outbox.gateways import pushes_to
 from portal.outbox.models import MessageKind
+from portal.outbox.recipients import push_parts, push_recipient
 
 MOST: Final = 10  # devices that get one push: those heard of last
-SEPARATOR: Final = ":"
 
 
 def push_to_owner(owner: User, about: Device, *, template: str, title: str) -> int:
@@ -29,7 +29,7 @@ def push_to_owner(owner: User, about: Device, *, template: str, title: str) -> i
         outbox.write(
             bank_id=device.bank_id,
             kind=MessageKind.PUSH,
-            recipient=f"{device.push_platform}{SEPARATOR}{device.push_handle}",
+            recipient=push_recipient(device.push_platform, device.push_handle),
             template=template,
             subject=title,
             body=about.label,
@@ -40,6 +40,6 @@ def push_to_owner(owner: User, about: Device, *, template: str, title: str) -> i
 
 def forget_recipient(bank_id: UUID, recipient: str, since: datetime | None) -> None:
     """The push service knows this recipient no more: nothing is sent there again. A repeat is quiet."""
-    platform, _, handle = recipient.partition(SEPARATOR)
+    platform, handle = push_parts(recipient)
     actor = Actor.system("outbox.deliver", bank_id=bank_id)
     forget_push_handle(actor=actor, platform=platform, handle=handle, since=since)

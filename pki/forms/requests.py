@@ -8,6 +8,8 @@ from pki.queries.requests import RequestFilter
 from portal.web.forms import CodeForm, Data, PortalForm, WithReason, reason_field, search_field
 
 MOST_DAYS: Final = 9999
+SIGN: Final = "sign"
+REJECT: Final = "reject"
 
 
 class RequestSearchForm(PortalForm):
@@ -23,8 +25,13 @@ class RequestSearchForm(PortalForm):
 
 
 class SignForm(CodeForm, WithReason):
-    """A decision with its reason and a fresh second factor."""
+    """A decision with its reason and a fresh second factor. Whatever is neither word decides nothing."""
 
+    decision = forms.ChoiceField(
+        choices=[(SIGN, "Sign"), (REJECT, "Reject")],
+        widget=forms.HiddenInput(),
+        error_messages={"required": "Choose: sign or reject.", "invalid_choice": "Choose: sign or reject."},
+    )
     days = forms.IntegerField(
         label="Days",
         required=False,

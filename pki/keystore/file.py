@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,22 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pki.keystore.errors import KeyExists, KeyMissing, KeyRefused, StoreUnavailable, WrongSecret
 from pki.x509.external_keys import ExternalECKey, ExternalEd25519Key, ExternalRSAKey
-from pki.x509.keys_policy import describe_key
+from pki.x509.key_making import make_private_key
+from pki.x509.keys_policy import KINDS, describe_key
 
 MIN_PASSPHRASE: Final = 16  # characters; it guards a key for years, and whoever has the file can guess at leisure
 _LARGEST_FILE: Final = 16 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-
-type _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-
-_MAKERS: Final[dict[str, Callable[[], _PrivateKey]]] = {
-    "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
-    "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
-    "ed25519": ed25519.Ed25519PrivateKey.generate,
-    "rsa-2048": lambda: rsa.generate_private_key(65537, 2048),
-    "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
-    "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
-}
 
 
 class FileSigner:
@@ -83,27 +72,17 @@ class FileStore:
         return self._folder / f"{name}.pem"
 
 
-def passphrase_from(environment: Mapping[str, str], name: str) -> str:
-    """The passphrase in the variable ``name``, or in the file that ``name_FILE`` names. Raises WrongSecret."""
-    path = environment.get(f"{name}_FILE", "").strip()
-    try:
-        text = Path(path).read_text(encoding="utf-8") if path else environment.get(name, "")
-    except (OSError, UnicodeDecodeError):
-        raise WrongSecret(f"{name}_FILE cannot be read") from None
-    return _checked(text.strip())
-
-
 def make_file_key(path: Path, kind: str, passphrase: str) -> FileSigner:
     """Make a key of a kind of `keys_policy.KINDS` and write it. Raises KeyExists, WrongSecret, StoreUnavailable.
 
     The file is there whole or not at all, whatever happens meanwhile.
     """
-    if kind not in _MAKERS:
+    if kind not in KINDS:
         raise KeyRefused("keys of this kind are not made")
     encryption = BestAvailableEncryption(_checked(passphrase).encode())
     if path.exists():
         raise KeyExists("there is a key file by this name")
-    key = _MAKERS[kind]()
+    key = make_private_key(kind)
     try:
         _write_new(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
     except FileExistsError:

@@ -6,11 +6,13 @@ from typing import ClassVar, Final, Self
 from django.db import models
 from django.db.models import Q
 
-from pki.states import CaRole, CaState, RollOverState
+from pki.models.querysets import NamedQuerySet
+from pki.states import CA_TRANSITIONS, ROLL_OVER_TRANSITIONS, CaRole, CaState, RollOverState, no_way
 from portal.accounts.models import Bank
 from portal.core import ids
 from portal.core.actor import Actor
 
+ADDRESS_KEY: Final = 16  # characters of the key id; `pki.public_urls` takes as many
 ANSWERS_AFTER: Final = timedelta(days=30)  # our own policy: longer than any CRL or answer of it is kept
 
 
@@ -19,7 +21,9 @@ class KeyStoreKind(models.TextChoices):
     PKCS11 = "pkcs11", "PKCS#11 token"
 
 
-class CertificateAuthorityQuerySet(models.QuerySet["CertificateAuthority"]):
+class CertificateAuthorityQuerySet(NamedQuerySet["CertificateAuthority"]):
+    prefix = "CA"
+
     def visible_to(self, actor: Actor) -> Self:
         """The roots, and the issuing ones of the actor's bank."""
         if actor.is_system and actor.bank_id is None:
@@ -93,6 +97,19 @@ class CertificateAuthority(models.Model):
         """`CA_…`, the id that callers see."""
         return ids.spell("CA", self.pk)
 
+    @property
+    def address_key(self) -> str:
+        """What names it in the addresses of its list, its answers and its certificate."""
+        return self.key_id[:ADDRESS_KEY]
+
+    def move_to(self, state: CaState) -> CaState:
+        """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""
+        before = CaState(self.state)
+        if refusal := no_way(CA_TRANSITIONS, before, state, what="authority", code="authority-state-not-valid"):
+            raise refusal
+        self.state = state
+        return before
+
     def still_answers(self, now: datetime) -> bool:
         """Whether something it signed may still be asked about: for a while after the last has run out, too."""
         if self.not_after <= now:
@@ -164,3 +181,12 @@ class RollOver(models.Model):
 
     def __str__(self) -> str:
         return f"Roll-over to {self.name}"
+
+    def move_to(self, state: RollOverState) -> RollOverState:
+        """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""
+        before = RollOverState(self.state)
+        code = "roll-over-state-not-valid"
+        if refusal := no_way(ROLL_OVER_TRANSITIONS, before, state, what="roll-over", code=code):
+            raise refusal
+        self.state = state
+        return before

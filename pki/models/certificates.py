@@ -1,5 +1,6 @@
 """Certificates, from the reserved serial to their end."""
 
+from datetime import datetime
 from typing import ClassVar, Final, Self
 from uuid import UUID
 
@@ -9,38 +10,37 @@ from django.db.models.functions import Right
 
 from devices.models import Device
 from pki.models.authorities import CertificateAuthority
+from pki.models.querysets import OfDeviceQuerySet
 from pki.models.requests import CertificateRequest
-from pki.states import CERTIFICATE_TRANSITIONS, LIVE, CertificateState, RevocationReason, no_way
+from pki.states import (
+    CERTIFICATE_TRANSITIONS,
+    LIVE,
+    NEVER_ISSUED,
+    CertificateState,
+    RevocationReason,
+    is_good,
+    no_way,
+)
 from portal.accounts.models import Bank
 from portal.core import clock, ids
-from portal.core.actor import Actor
 
 SERIAL_TAIL: Final = Right("serial", 8)  # what a certificate is called by, and looked for
 
 
-class CertificateQuerySet(models.QuerySet["Certificate"]):
-    def visible_to(self, actor: Actor) -> Self:
-        """A customer's own devices', all of the bank for its staff and server."""
-        if actor.is_system:
-            return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
-        if actor.is_customer:
-            return self.filter(bank_id=actor.bank_id, device__owner_id=actor.user_id)
-        return self.filter(bank_id=actor.bank_id) if actor.is_staff or actor.is_bank else self.none()
+class CertificateQuerySet(OfDeviceQuerySet["Certificate"]):
+    prefix = "CERT"
 
     def issued(self) -> Self:
         """Those that were really signed and stored."""
-        return self.exclude(state__in=[CertificateState.SIGNING, CertificateState.ABORTED])
+        return self.exclude(state__in=NEVER_ISSUED)
 
     def live(self) -> Self:
         """Those that are good at this moment."""
         return self.filter(state__in=LIVE, not_after__gt=clock.now())
 
-    def named(self, certificate_id: str) -> Self:
-        """The one that `CERT_…` names; no query for another text."""
-        try:
-            return self.filter(pk=ids.read("CERT", certificate_id))
-        except ValueError:
-            return self.none()
+    def current(self) -> Self:
+        """Those that devices show at this moment: of two that are good, the newer."""
+        return self.filter(state=CertificateState.ACTIVE, not_after__gt=clock.now())
 
     def of_device(self, device_id: UUID) -> Self:
         return self.filter(device_id=device_id)
@@ -159,6 +159,10 @@ class Certificate(models.Model):
         """`01:02:…`: upper-case hex octets, as Adiba's clients read it."""
         digits = self.serial.upper()
         return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it is good at a moment; on the row as `.live()` in a query."""
+        return is_good(self.state, self.not_after, now)
 
     def move_to(self, state: CertificateState) -> CertificateState:
         """Go to a state; the only line that assigns one. Returns the state before. Raises InvalidState."""

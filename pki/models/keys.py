@@ -17,6 +17,12 @@ class CertifiedKey(models.Model):
     first_seen_at = models.DateTimeField()
 
 
+class BlockedKeyQuerySet(models.QuerySet["BlockedKey"]):
+    def has(self, fingerprint: str) -> bool:
+        """Whether a key is blocked. One query."""
+        return self.filter(fingerprint=fingerprint).exists()
+
+
 class BlockedKey(models.Model):
     """A key that nobody may use again, in any bank: it was compromised."""
 
@@ -24,6 +30,8 @@ class BlockedKey(models.Model):
     fingerprint = models.CharField(max_length=64, unique=True)
     reason = models.CharField(max_length=500)
     blocked_at = models.DateTimeField()
+
+    objects = BlockedKeyQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-blocked_at"], name="blocked_key_newest")]

@@ -1,15 +1,15 @@
 """Certificate requests: what was asked for, and what became of it."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
 from devices.models import Device
+from pki.models.querysets import OfDeviceQuerySet
 from pki.states import REQUEST_TRANSITIONS, RequestState, no_way
 from portal.accounts.models import Bank, User
 from portal.core import ids
-from portal.core.actor import Actor
 
 
 class RequestSource(models.TextChoices):
@@ -19,14 +19,8 @@ class RequestSource(models.TextChoices):
     ROTATION = "rotation", "Rotation"
 
 
-class CertificateRequestQuerySet(models.QuerySet["CertificateRequest"]):
-    def visible_to(self, actor: Actor) -> Self:
-        """A customer's own devices', all of the bank for its staff and server."""
-        if actor.is_system:
-            return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
-        if actor.is_customer:
-            return self.filter(bank_id=actor.bank_id, device__owner_id=actor.user_id)
-        return self.filter(bank_id=actor.bank_id) if actor.is_staff or actor.is_bank else self.none()
+class CertificateRequestQuerySet(OfDeviceQuerySet["CertificateRequest"]):
+    prefix = "CSR"
 
 
 class CertificateRequest(models.Model):
@@ -81,6 +75,8 @@ class CertificateRequest(models.Model):
             models.Index(fields=["bank", "-created_at", "-id"], name="csr_by_bank"),
             models.Index(fields=["bank", "state", "-created_at", "-id"], name="csr_by_state"),
             models.Index(fields=["device", "-created_at"], name="csr_by_device"),
+            models.Index(fields=["key_fingerprint"], name="csr_by_key"),
+            models.Index(fields=["created_at"], name="csr_keeping_key", condition=~Q(key_sealed="")),
             models.Index(fields=["expires_at"], name="csr_lapsing", condition=Q(state=RequestState.PENDING)),
             models.Index(fields=["decided_at"], name="csr_to_sign", condition=Q(state=RequestState.READY)),
         ]

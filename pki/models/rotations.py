@@ -8,10 +8,10 @@ from django.db.models import Q
 from devices.models import Device
 from pki.models.authorities import CertificateAuthority
 from pki.models.certificates import Certificate
+from pki.models.querysets import OfDeviceQuerySet
 from pki.states import ROTATION_OPEN, ROTATION_TRANSITIONS, RotationState, no_way
 from portal.accounts.models import Bank
 from portal.core import clock, ids
-from portal.core.actor import Actor
 
 
 class RotationType(models.TextChoices):
@@ -33,14 +33,8 @@ class AttemptOutcome(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-class RotationQuerySet(models.QuerySet["Rotation"]):
-    def visible_to(self, actor: Actor) -> Self:
-        """A customer's own devices', all of the bank for its staff and server."""
-        if actor.is_system:
-            return self if actor.bank_id is None else self.filter(bank_id=actor.bank_id)
-        if actor.is_customer:
-            return self.filter(bank_id=actor.bank_id, device__owner_id=actor.user_id)
-        return self.filter(bank_id=actor.bank_id) if actor.is_staff or actor.is_bank else self.none()
+class RotationQuerySet(OfDeviceQuerySet["Rotation"]):
+    prefix = "ROT"
 
     def open(self) -> Self:
         """Those that are not over yet."""
@@ -58,7 +52,8 @@ class Rotation(models.Model):
     new_id_planned: the id that its certificate gets, so that callers know it at once, and a worker can tell what the
     one before it left. Only a try that came to nothing changes it. next_try_at: when the batch looks at it again.
     claim_until: of the last claim; until then one worker has it. due_at: the old certificate's end. last_reason: why
-    it did not go on, in words. renewed_at: when the new certificate was stored.
+    it did not go on, in words. renewed_at: when the new certificate was stored. by_device: it began with the device's
+    own request, so no worker can go on with it.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
@@ -70,6 +65,7 @@ class Rotation(models.Model):
     new_id_planned = models.UUIDField(default=ids.new_id)
     type = models.CharField(max_length=10, choices=RotationType)
     state = models.CharField(max_length=16, choices=RotationState, default=RotationState.PLANNED)
+    by_device = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     last_reason = models.CharField(max_length=200, blank=True)
     planned_at = models.DateTimeField()

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import PBES, serialize_
 from django.db import transaction
 
 from pki.models import Certificate, CertificateRequest
-from pki.operations.request_steps import KEY, named
-from pki.states import LIVE
+from pki.operations.request_steps import KEY
+from pki.policies import require_own_device
 from portal import vault
 from portal.audit import log as audit
 from portal.audit.events import Event
@@ -63,18 +63,17 @@ def _require_passphrase(passphrase: str) -> None:
 
 
 def _found(actor: Actor, csr_id: str) -> tuple[CertificateRequest, Certificate]:
-    request = named(CertificateRequest.objects.visible_to(actor).select_related("device"), csr_id).first()
+    request = CertificateRequest.objects.visible_to(actor).select_related("device").named(csr_id).first()
+    require_own_device(actor, request.device_id if request else None)
     if request is None:
         raise NotFound("There is no such request.")
-    if actor.device_id not in (None, request.device_id):
-        raise Forbidden("This token is bound to another device.", code="token-bound-elsewhere")
     if request.bundle_taken_at is not None:
         raise _taken()
     issued = Certificate.objects.issued().filter(request=request).select_related("authority")
     certificate = issued.order_by("-issued_at").first()
     if certificate is None:
         raise InvalidState("There is no certificate for this request yet.", code="not-issued", state=request.state)
-    if certificate.state not in LIVE or certificate.not_after <= clock.now():
+    if not certificate.is_live(clock.now()):
         raise InvalidState("The certificate is not good any more.", code="certificate-not-live")
     if not request.key_sealed:
         raise InvalidState("The key was made on the device: there is nothing to hand out.", code="no-server-key")
@@ -104,15 +103,16 @@ def _pkcs12(request: CertificateRequest, certificate: Certificate, passphrase: s
 
 @transaction.atomic
 def _destroy(actor: Actor, request: CertificateRequest, certificate: Certificate) -> None:
-    """The conditional UPDATE decides who of many callers gets it. What came between is seen: the key is gone then."""
+    """The conditional UPDATE decides who of many callers gets it. Whoever does not reads again what came between."""
     now = clock.now()
     kept = CertificateRequest.objects.visible_to(actor).filter(
         pk=request.pk, key_sealed=request.key_sealed, bundle_taken_at=None
     )
-    kept = kept.filter(certificates__pk=certificate.pk, certificates__state__in=LIVE)
+    kept = kept.filter(certificates__in=Certificate.objects.live().filter(pk=certificate.pk))
     if not CertificateRequest.objects.filter(pk__in=kept.values("pk"), key_sealed=request.key_sealed).update(
         key_sealed="", bundle_taken_at=now
     ):
+        _found(actor, request.public_id)  # raises what stands in the way now
         raise _taken()
     request.key_sealed, request.bundle_taken_at = "", now
     details = {"device": str(request.device_id), "certificate": certificate.public_id}

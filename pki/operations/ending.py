@@ -8,14 +8,20 @@ from typing import Final
 
 from pki.models import BlockedKey, Certificate, CrlChange, OcspAnswer
 from pki.operations import rotation_ledger
-from pki.states import LIVE, CertificateState, RevocationReason
+from pki.states import (
+    CERTIFICATE_TRANSITIONS,
+    ENDABLE,
+    LIVE,
+    CertificateState,
+    RevocationReason,
+    states_before,
+)
 from portal import jobs
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
 
-ENDABLE = (*LIVE, CertificateState.ON_HOLD)
 HELD_FOR: Final = timedelta(days=2)  # after its end a held certificate stays on its CRL; a list lives for a day
 
 
@@ -55,6 +61,8 @@ def release(actor: Actor, certificate: Certificate, *, why: str = "") -> bool:
     now = clock.now()
     if certificate.state != CertificateState.ON_HOLD or certificate.not_after <= now:
         return False
+    if _is_replaced(certificate):
+        return revoke(actor, certificate, RevocationReason.SUPERSEDED, why="A newer certificate is in use.")
     if certificate.overlap_until is None:
         state = CertificateState.ACTIVE
     elif certificate.overlap_until <= now or certificate.replaced_by.filter(proved_at__isnull=False).exists():
@@ -65,6 +73,12 @@ def release(actor: Actor, certificate: Certificate, *, why: str = "") -> bool:
     certificate.revoked_at, certificate.revocation_reason, certificate.held_apart = None, "", False
     _save(actor, certificate, before, Event.CERTIFICATE_RELEASED, why)
     return True
+
+
+def _is_replaced(certificate: Certificate) -> bool:
+    """Whether another one took the place of one that was held while its device went on."""
+    others = Certificate.objects.filter(device_id=certificate.device_id, state=CertificateState.ACTIVE)
+    return certificate.overlap_until is None and others.exists()
 
 
 def leave_to_device(actor: Actor, certificate: Certificate, *, why: str = "") -> bool:
@@ -86,10 +100,14 @@ def expire() -> int:
     """Mark what ran out; the sweep's work. Returns how many. Nothing is written to the log: the date did it.
 
     What is on hold stays until its entry has left the CRL (RFC 5280 3.3: not before one list after its end).
+    The one place that goes around `move_to`: one statement for them all, which takes only what the table lets expire.
     """
     now = clock.now()
-    over = Certificate.objects.filter(state__in=LIVE, not_after__lte=now)
-    held = Certificate.objects.filter(state=CertificateState.ON_HOLD, not_after__lte=now - HELD_FOR)
+    states = set(states_before(CERTIFICATE_TRANSITIONS, CertificateState.EXPIRED))
+    at_once = sorted(states - {CertificateState.ON_HOLD})
+    over = Certificate.objects.filter(state__in=at_once, not_after__lte=now)
+    later = sorted(states - set(at_once))
+    held = Certificate.objects.filter(state__in=later, not_after__lte=now - HELD_FOR)
     return sum(rows.update(state=CertificateState.EXPIRED) for rows in (over, held))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from devices.models import Device
 from pki.models import Certificate, Rotation
 from pki.operations import ending, rotation_ledger
-from pki.states import LIVE, CertificateState, RevocationReason
+from pki.states import ENDABLE, LIVE, CertificateState, RevocationReason
 from portal.core.actor import Actor
 
 
@@ -19,7 +19,7 @@ def count_held(devices: Sequence[Device]) -> int:
 
 def count_revoked(devices: Sequence[Device]) -> int:
     """How many certificates `revoke_all` would revoke. One query."""
-    return Certificate.objects.filter(device__in=devices, state__in=ending.ENDABLE).count()
+    return Certificate.objects.filter(device__in=devices, state__in=ENDABLE).count()
 
 
 def hold_all(actor: Actor, device: Device) -> int:
@@ -43,7 +43,7 @@ def revoke_all(actor: Actor, device: Device, reason: RevocationReason, *, why: s
     What is being signed for it is not of a state that ends: `requests.end_open_requests` gives that up, before.
     Returns how many certificates were revoked.
     """
-    revoked = sum(ending.revoke(actor, one, reason, why=why) for one in _of(device, *ending.ENDABLE))
+    revoked = sum(ending.revoke(actor, one, reason, why=why) for one in _of(device, *ENDABLE))
     for rotation in Rotation.objects.open().select_for_update(of=("self",)).filter(device=device):
         rotation_ledger.cancel(actor, rotation, why)
     return revoked

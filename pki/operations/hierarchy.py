@@ -24,19 +24,6 @@ from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, InvalidInput, InvalidState
 
-__all__ = [
-    "ISSUING_KEY",
-    "ROOT_KEY",
-    "AuthorityFacts",
-    "BankSetUp",
-    "Hierarchy",
-    "create_issuing",
-    "create_root",
-    "end_retired",
-    "new_name",
-    "set_up_bank",
-]
-
 ROOT_KEY: Final = "p384"  # as long as it lives, with room above what it signs
 ISSUING_KEY: Final = "p256"
 
@@ -136,9 +123,9 @@ def end_retired(*, actor: Actor) -> int:
     retired = CertificateAuthority.objects.filter(state=CaState.RETIRING).order_by("pk")
     for authority in retired.select_for_update(of=("self",)):
         if not authority.still_answers(clock.now()):
-            authority.state = CaState.ENDED
+            before = authority.move_to(CaState.ENDED)
             authority.save(update_fields=["state"])
-            audit.record(actor, Event.CA_ENDED, authority, before={"state": CaState.RETIRING.value})
+            audit.record(actor, Event.CA_ENDED, authority, before={"state": before.value})
             ended += 1
     return ended
 

@@ -18,10 +18,19 @@ from django.db import transaction
 
 from devices.models import Device
 from pki.authority import issuer_of, signer_of
-from pki.models import BlockedKey, Certificate, CertificateAuthority, CertificatePolicy, CertificateRequest
+from pki.keystore import KeyUnavailable
+from pki.models import (
+    BlockedKey,
+    Certificate,
+    CertificateAuthority,
+    CertificatePolicy,
+    CertificateRequest,
+    CertifiedKey,
+)
 from pki.operations import ending, rotation_ledger
+from pki.operations.locks import lock_device
 from pki.rotation_schedule import slot
-from pki.states import CertificateState, RequestState, RevocationReason
+from pki.states import ENDABLE, CertificateState, RequestState, RevocationReason
 from pki.x509.alternative_names import AlternativeName
 from pki.x509.asking import Granted
 from pki.x509.building import Issued, issue, prepare
@@ -89,7 +98,7 @@ def reserve(actor: Actor, wanted: Wanted) -> Reserved:
         profile=wanted.profile.name,
         key_fingerprint=wanted.key.fingerprint,
         key_algorithm=wanted.key.kind,
-        key_since=wanted.key_since or now,
+        key_since=wanted.key_since or _first_seen(wanted.key) or now,
         not_before=not_before,
         not_after=min(not_after, wanted.authority.not_after),
         reserved_at=now,
@@ -116,7 +125,7 @@ def make(actor: Actor, reserved: Reserved) -> Certificate:
     """Steps 2 and 3. Not inside a transaction. What cannot be signed is aborted, and its request waits again.
 
     Raises Unavailable `signing-failed` when the key store does not answer, InvalidState `lint-refused` with every
-    finding when the certificate would break its profile.
+    finding when the certificate would break its profile. Anything else is an error of ours, and goes on.
     """
     authority = reserved.certificate.authority
     try:
@@ -127,10 +136,13 @@ def make(actor: Actor, reserved: Reserved) -> Certificate:
         raise InvalidState(
             "The certificate would break its profile.", code="lint-refused", findings=findings
         ) from None
-    except Exception as error:
+    except KeyUnavailable as error:
         log.exception("an authority's key did not sign", extra={"authority": authority.name})
         abort(actor, reserved.certificate.pk, "the key store did not sign")
         raise Unavailable("The certificate cannot be signed right now.", code="signing-failed") from error
+    except Exception:
+        abort(actor, reserved.certificate.pk, "an error of the portal")
+        raise
     try:
         return store(actor, reserved, issued)
     except InvalidState as refused:
@@ -143,7 +155,7 @@ def store(actor: Actor, reserved: Reserved, issued: Issued) -> Certificate:
     """Step 3. Raises InvalidState, and what was signed is thrown away: `signing-aborted` when the sweep was faster,
     `key-blocked` and `replaces-revoked` for what happened while the key was signing.
     """
-    device = _lock_device(reserved.certificate.device_id)
+    device = lock_device(reserved.certificate.device_id)
     request = _lock_request(reserved.certificate.request_id)
     rows = Certificate.objects.select_for_update(of=("self",)).select_related("replaces")
     certificate = rows.get(pk=reserved.certificate.pk)
@@ -176,7 +188,7 @@ def abort(actor: Actor, certificate_id: UUID, why: str) -> bool:
     known = Certificate.objects.filter(pk=certificate_id, state=CertificateState.SIGNING).first()
     if known is None:
         return False
-    _lock_device(known.device_id)
+    lock_device(known.device_id)
     request = _lock_request(known.request_id)
     rows = Certificate.objects.select_for_update(of=("self",))
     certificate = rows.filter(pk=certificate_id, state=CertificateState.SIGNING).first()
@@ -189,11 +201,6 @@ def abort(actor: Actor, certificate_id: UUID, why: str) -> bool:
     details = {"device": str(certificate.device_id), "serial": certificate.serial}
     audit.record(actor, Event.CERTIFICATE_ABORTED, certificate, reason=why[:500], details=details)
     return True
-
-
-def _lock_device(device_id: UUID) -> Device:
-    """The device comes before its requests and certificates, wherever several are locked."""
-    return Device.objects.select_for_update(of=("self",)).get(pk=device_id)
 
 
 def _lock_request(request_id: UUID | None) -> CertificateRequest | None:
@@ -253,16 +260,23 @@ def slot_of(certificate: Certificate) -> datetime:
 
 def _require_wanted(certificate: Certificate) -> None:
     """A key that was blocked, or a certificate that was revoked, does not come back through what was on its way."""
-    if BlockedKey.objects.filter(fingerprint=certificate.key_fingerprint).exists():
+    if BlockedKey.objects.has(certificate.key_fingerprint):
         raise InvalidState("The key was blocked meanwhile.", code="key-blocked")
     if certificate.replaces is not None and certificate.replaces.state == CertificateState.REVOKED:
         raise InvalidState("The certificate that this one replaces was revoked.", code="replaces-revoked")
 
 
+def _first_seen(key: CheckedKey) -> datetime | None:
+    """How old a key is does not begin anew with each certificate."""
+    found = CertifiedKey.objects.filter(fingerprint=key.fingerprint).first()
+    return found.first_seen_at if found else None
+
+
 def _make_room(actor: Actor, device: Device, new: Certificate, until: datetime) -> None:
     """The older of two overlaps until the new one is proved; the oldest of three ends now. The caller saves `new`."""
-    there = list(Certificate.objects.filter(device=device, state__in=ending.ENDABLE))
-    for oldest in (one for one in there if one.state != CertificateState.ACTIVE):
+    there = list(Certificate.objects.filter(device=device, state__in=ENDABLE))
+    # What staff hold stays held: only staff let it go on, or end it.
+    for oldest in (one for one in there if one.state != CertificateState.ACTIVE and not one.held_apart):
         ending.revoke(actor, oldest, RevocationReason.SUPERSEDED, why="A newer certificate was issued.")
     for active in (one for one in there if one.state == CertificateState.ACTIVE):
         active.move_to(CertificateState.OVERLAP)

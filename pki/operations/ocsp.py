@@ -19,7 +19,8 @@ from pki.keystore.errors import KeyUnavailable
 from pki.models import Certificate, CertificateAuthority, OcspAnswer
 from pki.operations.responders import responder_of
 from pki.queries.status import known_of, status_of_serial
-from pki.states import LIVE, CertificateState
+from pki.states import ANSWERED
+from pki.x509.linting import LintRefused
 from pki.x509.ocsp import TRY_LATER, UNAUTHORIZED, UNKNOWN, Responder, Status, build_answer
 from pki.x509.ocsp_requests import OcspRequest, certificate_id
 from portal.core import clock
@@ -28,7 +29,6 @@ VALID: Final = timedelta(hours=24)  # as long as a CRL
 REFRESHED_AT: Final = VALID / 2  # half of its life is left for a refresh that fails at first
 BATCH: Final = 200
 _BATCHES: Final = 50  # in one sweep: a million certificates are through in less than half a day
-_ANSWERED: Final = (*LIVE, CertificateState.ON_HOLD, CertificateState.REVOKED)
 
 log = logging.getLogger(__name__)
 # Signing takes a processor: whoever sends nonces leaves half of the threads to everybody else.
@@ -41,12 +41,14 @@ def sign_now(authority: CertificateAuthority, request: OcspRequest) -> tuple[byt
     Not inside a transaction. `tryLater` when too many are being signed or the key store does not answer,
     `unauthorized` of what has run out (RFC 5019 2.2.3).
     """
+    if authority.not_after <= clock.now():
+        return UNAUTHORIZED, None
     if not _signing.acquire(blocking=False):
         return TRY_LATER, None
     try:
         return _sign_now(authority, request)
-    except KeyUnavailable:
-        log.exception("a responder's key did not sign", extra={"authority": authority.name})
+    except (KeyUnavailable, LintRefused, ValueError):
+        log.exception("a responder did not sign", extra={"authority": authority.name})
         return TRY_LATER, None
     finally:
         _signing.release()
@@ -106,7 +108,7 @@ def forget_over() -> int:
 
 
 def _due(now: datetime) -> list[UUID]:
-    alive = Certificate.objects.filter(state__in=_ANSWERED, not_after__gt=now)
+    alive = Certificate.objects.filter(state__in=ANSWERED, not_after__gt=now)
     old = alive.filter(ocsp_answer__next_update__lt=now + VALID - REFRESHED_AT)
     keys = list(old.order_by("ocsp_answer__next_update").values_list("pk", flat=True)[:BATCH])
     if len(keys) < BATCH:

@@ -4,31 +4,24 @@ from typing import Final
 
 from devices.models import Device, DeviceKey
 from devices.states import DeviceStatus
-from pki.models import BlockedKey, CertificateRequest, CertifiedKey
+from pki.models import BlockedKey, CertificatePolicy, CertificateRequest, CertifiedKey
 from pki.models.requests import CertificateRequestQuerySet
+from pki.operations.past import require_good_key
 from pki.operations.refusals import by_registry
 from pki.states import RequestState
 from pki.x509.keys_policy import CheckedKey
 from portal.audit import log as audit
 from portal.audit.events import Event
-from portal.core import clock, ids
+from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, InvalidState, NotFound
 
 KEY: Final = "csr.key"  # the purpose under which a key that was made here is sealed
 
 
-def named(rows: CertificateRequestQuerySet, csr_id: str) -> CertificateRequestQuerySet:
-    """The request that `CSR_…` names; none for any other text."""
-    try:
-        return rows.filter(pk=ids.read("CSR", csr_id))
-    except ValueError:
-        return rows.none()
-
-
 def lock_request(rows: CertificateRequestQuerySet, csr_id: str) -> CertificateRequest:
     """The request that `CSR_…` names among `rows`, locked, and its device before it. Raises NotFound."""
-    wanted = named(rows, csr_id)
+    wanted = rows.named(csr_id)
     device = Device.objects.select_for_update(of=("self",)).filter(pk__in=wanted.values("device_id")).first()
     request = wanted.select_for_update(of=("self",)).first() if device else None
     if request is None or device is None:
@@ -69,14 +62,15 @@ def require_active(device: Device) -> None:
 
 def require_not_blocked(fingerprint: str) -> None:
     """Raises RulesBroken `key-blocked` for a key that was compromised, in whichever bank."""
-    if BlockedKey.objects.filter(fingerprint=fingerprint).exists():
+    if BlockedKey.objects.has(fingerprint):
         raise by_registry("key-blocked")
 
 
-def require_key_usable(device: Device, key: CheckedKey) -> None:
+def require_key_usable(device: Device, key: CheckedKey, policy: CertificatePolicy) -> None:
     """Claim a key for a device, whose row is locked: one key, one device, for good.
 
-    Raises RulesBroken (`key-blocked`, `key-signs-approvals`), Conflict `key-of-another-device`.
+    Raises RulesBroken (`key-blocked`, `key-signs-approvals`, `key-too-old`, `key-on-hold`, `key-revoked`), Conflict
+    `key-of-another-device`.
     """
     require_not_blocked(key.fingerprint)
     if DeviceKey.objects.filter(fingerprint=key.fingerprint, proved_at__isnull=False).exists():
@@ -86,3 +80,4 @@ def require_key_usable(device: Device, key: CheckedKey) -> None:
     )
     if found.device_id != device.pk:
         raise Conflict("This key is another device's.", code="key-of-another-device")
+    require_good_key(device, found, policy)

@@ -16,17 +16,20 @@ from django.db import transaction
 from devices.models import Device
 from pki import policies
 from pki.certificate_policies import policy_of, profile_of
-from pki.models import Certificate, CertificateRequest, RequestSource
+from pki.models import Certificate, CertificatePolicy, CertificateRequest, RequestSource
 from pki.operations import issuance, signing
+from pki.operations.past import is_barred_from_auto_signing
 from pki.operations.request_steps import KEY, close, require_active, require_key_usable
 from pki.operations.wishes import KeyOrder, Wish, asked_of, wish_for_key, wish_of_request
+from pki.queries.requests import good_certificate_of, request_with_der
 from pki.states import REQUEST_OPEN, CertificateState, RequestState
 from portal import vault
+from portal.approvals.policy import policy_of as four_eyes_of
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock, ids
 from portal.core.actor import Actor
-from portal.core.errors import Conflict, DomainError, Forbidden, NotFound
+from portal.core.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound
 from portal.races import retried_on_conflict
 
 SIGNING_TIME: Final = timedelta(days=7)  # our own policy: then the device asks anew
@@ -67,11 +70,13 @@ def request_certificate(
     there; when that fails, the request waits.
 
     Not inside a transaction. Raises Forbidden (also `token-bound-elsewhere`, `profile-for-staff`), NotFound,
-    InvalidInput, RulesBroken (`csr-refused`, `ask-refused`, `cn-not-device`, `key-blocked`, `key-signs-approvals`),
+    InvalidInput, RulesBroken (`csr-refused`, `ask-refused`, `cn-not-device`, `cn-missing`, `require_key_usable`'s),
     InvalidState (`device-not-active`, `no-authority`), Conflict (`key-of-another-device`, `key-asked-otherwise`,
     `requests-open`) and RateLimited `key-making-busy`.
     """
     policies.require_request(actor)
+    if not csr and not key_algorithm:
+        raise InvalidInput.at("csr", "required", "Send the device's own request, or say which key to make.")
     if profile != "device" and actor.is_customer:
         raise Forbidden("Only staff ask for certificates of other profiles.", code="profile-for-staff")
     device = _device(actor, device_id)
@@ -84,8 +89,8 @@ def request_certificate(
         order = KeyOrder(algorithm=key_algorithm, size=key_size, subject=subject or {}, names=names)
         wish = wish_for_key(order, device, chosen)
     made = source or (RequestSource.SERVER if wish.private else RequestSource.DEVICE)
-    requested = _store(actor, device.pk, wish, profile, made)
-    if policy.auto_sign and not policy.sign_needs_two and _is_attested(actor, device):
+    requested = _store(actor, device.pk, wish, profile, made, policy)
+    if signs_at_once(policy) and _is_attested(actor, device) and not is_barred_from_auto_signing(device):
         return _signed_at_once(requested)
     return requested
 
@@ -136,13 +141,10 @@ def _lapse(request_id: UUID, bank_id: UUID) -> int:
 def _device(actor: Actor, device_id: str) -> Device:
     """A bound token speaks for its own device only, and is told nothing about others."""
     visible = Device.objects.visible_to(actor).owned()
-    if actor.device_id is None:
-        device = visible.get_named(device_id, actor.bank_id)
-    else:
-        found = visible.named(device_id, actor.bank_id).first()
-        if found is None or found.pk != actor.device_id:
-            raise Forbidden("This token is bound to another device.", code="token-bound-elsewhere")
-        device = found
+    device = visible.named(device_id, actor.bank_id).first()
+    policies.require_own_device(actor, device.pk if device else None)
+    if device is None:
+        raise NotFound("There is no such device.")
     require_active(device)
     return device
 
@@ -158,14 +160,18 @@ def _too_many() -> Conflict:
 
 
 @retried_on_conflict
-def _store(actor: Actor, device_id: UUID, wish: Wish, profile: str, source: RequestSource) -> Requested:
+def _store(
+    actor: Actor, device_id: UUID, wish: Wish, profile: str, source: RequestSource, policy: CertificatePolicy
+) -> Requested:
     devices = Device.objects.visible_to(actor).select_for_update(of=("self",))
     device = devices.filter(pk=device_id).first()
     if device is None:  # it changed hands while the request was read
         raise NotFound("There is no such device.")
     require_active(device)
+    if source == RequestSource.EST and (answered := _answered(actor, device, wish)):
+        return answered
     key, asked = wish.checked.key, asked_of(wish.checked)
-    require_key_usable(device, key)
+    require_key_usable(device, key, policy)
     waiting = list(CertificateRequest.objects.filter(device=device, state__in=REQUEST_OPEN))
     if same := next((one for one in waiting if one.key_fingerprint == key.fingerprint), None):
         if (same.asked, same.profile) != (asked, profile):
@@ -196,6 +202,20 @@ def _store(actor: Actor, device_id: UUID, wish: Wish, profile: str, source: Requ
     details = {"device": str(device.pk), "key": key.kind, "source": source.value, "profile": profile}
     audit.record(actor, Event.CSR_REQUESTED, request, after={"state": request.state}, details=details)
     return Requested(request)
+
+
+def signs_at_once(policy: CertificatePolicy) -> bool:
+    """Whether the bank lets devices that ask by themselves have their certificates without a person."""
+    return (
+        policy.auto_sign and not policy.sign_needs_two and signing.SIGN not in four_eyes_of(policy.bank_id).required
+    )
+
+
+def _answered(actor: Actor, device: Device, wish: Wish) -> Requested | None:
+    """The very same request was signed while this call was on its way: EST's clients ask until there is an answer."""
+    before = request_with_der(actor, device.pk, wish.checked.der)
+    certificate = good_certificate_of(before) if before else None
+    return Requested(before, certificate, created=False) if before and certificate else None
 
 
 def _is_attested(actor: Actor, device: Device) -> bool:

@@ -3,6 +3,7 @@
 They carry id-pkix-ocsp-nocheck: nobody asks whether they are revoked, so they live for a month only.
 """
 
+import logging
 import secrets
 import threading
 from datetime import datetime, timedelta
@@ -13,10 +14,12 @@ from cryptography import x509
 from django.db import transaction
 
 from pki.authority import issuer_of, signer_of
+from pki.keystore.errors import KeyUnavailable
 from pki.keystore.stores import make_signer
 from pki.models import CertificateAuthority, OcspResponder
 from pki.x509.building import issue, prepare
 from pki.x509.keys_policy import describe_key
+from pki.x509.linting import LintRefused
 from pki.x509.ocsp import Responder
 from pki.x509.orders import Order, Subject, validity
 from pki.x509.profiles import RESPONDER
@@ -33,6 +36,7 @@ RENEWED_AT: Final = LIFE * 2 / 3
 # What it signs is believed for a day: a responder with less than two days left signs nothing any more.
 LEFT: Final = timedelta(days=2)
 
+log = logging.getLogger(__name__)
 _guard = threading.Lock()  # several threads that find none make one
 _open: dict[UUID, tuple[Responder, datetime]] = {}
 
@@ -49,13 +53,14 @@ def responder_of(authority: CertificateAuthority) -> Responder:
     with _guard:
         row = newest(authority, now) or create_responder(authority)
         opened = _opened(authority, row)
-        _open[authority.pk] = (opened, row.not_after - LEFT)
+        _open[authority.pk] = (opened, row.not_after - LEFT if row.not_after < authority.not_after else row.not_after)
     return opened
 
 
 def newest(authority: CertificateAuthority, now: datetime) -> OcspResponder | None:
     """The one that was made last and has enough time left. One query."""
-    rows = OcspResponder.objects.filter(authority=authority, der__isnull=False, not_after__gt=now + LEFT)
+    enough = min(now + LEFT, authority.not_after - timedelta(seconds=1))  # none outlives its authority
+    rows = OcspResponder.objects.filter(authority=authority, der__isnull=False, not_after__gt=max(now, enough))
     return rows.order_by("-not_before").first()
 
 
@@ -64,12 +69,18 @@ def renew_responders() -> int:
 
     Returns how many were made. Those that took over answer in other processes once their own is near its end.
     """
-    now = clock.now()
-    due = [one for one in CertificateAuthority.objects.answering() if _is_due(one, now)]
-    for authority in due:
-        create_responder(authority)
+    now, made = clock.now(), 0
+    for authority in CertificateAuthority.objects.answering().filter(not_after__gt=now):
+        if not _is_due(authority, now):
+            continue
+        try:
+            create_responder(authority)
+        except (KeyUnavailable, LintRefused, ValueError):  # it keeps no other authority waiting
+            log.exception("a responder could not be made", extra={"authority": str(authority.pk)})
+            continue
         _open.pop(authority.pk, None)
-    return len(due)
+        made += 1
+    return made
 
 
 def create_responder(authority: CertificateAuthority) -> OcspResponder:
@@ -130,4 +141,6 @@ def _opened(authority: CertificateAuthority, row: OcspResponder) -> Responder:
 
 def _is_due(authority: CertificateAuthority, now: datetime) -> bool:
     found = newest(authority, now)
-    return found is None or found.not_before + RENEWED_AT <= now
+    if found is None:
+        return True
+    return found.not_before + RENEWED_AT <= now and found.not_after < authority.not_after

@@ -8,12 +8,13 @@ from django.db import transaction
 
 from devices.models import Device
 from pki import policies
-from pki.models import Certificate
+from pki.models import Certificate, CertificateRequest
 from pki.operations import ending, issuance
 from pki.operations.request_steps import close
 from pki.queries.compromise import KeyUse
-from pki.states import CertificateState, RequestState, RevocationReason
+from pki.states import ENDABLE, CertificateState, RequestState, RevocationReason
 from portal.accounts.operations.tokens import end_tokens_of_device
+from portal.accounts.policies import require_reason
 from portal.approvals.gate import four_eyes, require_by_policy
 from portal.approvals.registry import Arguments, FourEyes, Preview
 from portal.audit import log as audit
@@ -21,7 +22,6 @@ from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import InvalidInput, InvalidState, NotFound
-from portal.core.texts import reason_problems
 
 REVOKE: Final = "pki.revoke"
 CAUSES: Final = tuple(cause for cause in RevocationReason if cause != RevocationReason.CERTIFICATE_HOLD)
@@ -69,15 +69,13 @@ def revoke_certificate(*, actor: Actor, certificate_id: str, cause: str, reason:
     the bank's policy wants two people. A hold never waits: use it meanwhile.
     """
     policies.require_revoke(actor)
-    reason, why = _checked_reason(actor, reason), _checked_cause(cause)
+    reason, why = require_reason(reason, needed=actor.is_staff), _checked_cause(cause)
     use = _use(_found(actor, certificate_id))
     compromised = why == RevocationReason.KEY_COMPROMISE
     certificate = _locked(actor, certificate_id, use if compromised else None)
-    if certificate.state == CertificateState.REVOKED and not (compromised and not use.is_blocked()):
+    if _is_repeat(certificate, use if compromised else None):
         return Ended(certificate, False)
-    if certificate.state not in ending.ENDABLE and not compromised:
-        raise _not_now(certificate)
-    if certificate.state in {CertificateState.SIGNING, CertificateState.ABORTED}:
+    if not policies.may_revoke(certificate, why):
         raise _not_now(certificate)
     require_by_policy(actor, REVOKE, certificate)
     if not compromised:
@@ -93,10 +91,12 @@ def hold_certificate(*, actor: Actor, certificate_id: str, reason: str = "") -> 
     NotFound, InvalidInput, InvalidState `certificate-state-not-valid`.
     """
     policies.require_revoke(actor)
-    reason = _checked_reason(actor, reason)
+    reason = require_reason(reason, needed=actor.is_staff)
     certificate = _locked(actor, certificate_id)
-    if certificate.state not in ending.ENDABLE:
+    if certificate.state not in ENDABLE:
         raise _not_now(certificate)
+    if not policies.may_hold(certificate):
+        return Ended(certificate, False)
     return Ended(certificate, ending.hold(actor, certificate, why=reason, apart=True))
 
 
@@ -108,12 +108,14 @@ def release_certificate(*, actor: Actor, certificate_id: str, reason: str = "") 
     InvalidInput, InvalidState `certificate-state-not-valid` (revoked), `certificate-expired`.
     """
     policies.require_revoke(actor)
-    reason = _checked_reason(actor, reason)
+    reason = require_reason(reason, needed=actor.is_staff)
     certificate = _locked(actor, certificate_id)
-    if certificate.state not in ending.ENDABLE:
+    if certificate.state not in ENDABLE:
         raise _not_now(certificate)
     if certificate.not_after <= clock.now():
         raise InvalidState("This certificate has run out.", code="certificate-expired")
+    if not policies.may_release(certificate):
+        return Ended(certificate, False)
     if not certificate.device.is_active:
         return Ended(certificate, ending.leave_to_device(actor, certificate, why=reason))
     return Ended(certificate, ending.release(actor, certificate, why=reason))
@@ -123,7 +125,14 @@ def consequences(certificate: Certificate, cause: str) -> list[tuple[int, str]]:
     """What revoking would end now, counted. Changes nothing."""
     if cause == RevocationReason.KEY_COMPROMISE:
         return _use(certificate).lines()
-    return [(int(certificate.state in ending.ENDABLE), "certificate is revoked")]
+    return [(int(certificate.state in ENDABLE), "certificate is revoked")]
+
+
+def _is_repeat(certificate: Certificate, compromised: KeyUse | None) -> bool:
+    """Whether nothing is left to do: it is revoked already, or it is over and its key is blocked already."""
+    if compromised is None:
+        return certificate.state == CertificateState.REVOKED
+    return certificate.state in {CertificateState.REVOKED, CertificateState.EXPIRED} and compromised.is_blocked()
 
 
 def _use(certificate: Certificate) -> KeyUse:
@@ -145,6 +154,7 @@ def _compromise(actor: Actor, certificate: Certificate, use: KeyUse, why: str) -
         text = why if one.bank_id == actor.bank_id else COMPROMISED
         ending.revoke(_in_bank(actor, one.bank_id), row, RevocationReason.KEY_COMPROMISE, why=text)
         counts["certificates"] += 1
+    CertificateRequest.objects.filter(key_fingerprint=use.fingerprint).exclude(key_sealed="").update(key_sealed="")
     counts["approval_keys"] = use.approval_keys().update(retired_at=clock.now())
     devices = list(use.devices().order_by("pk").values_list("pk", flat=True))
     counts["sessions"] = sum(end_tokens_of_device(device_id) for device_id in devices)
@@ -174,13 +184,6 @@ def _locked(actor: Actor, certificate_id: str, use: KeyUse | None = None) -> Cer
     if certificate is None:  # its device changed hands meanwhile
         raise NotFound("There is no such certificate.")
     return certificate
-
-
-def _checked_reason(actor: Actor, reason: str) -> str:
-    problems = reason_problems(reason, required=actor.is_staff)
-    if problems:
-        raise InvalidInput(fields=tuple(problems))
-    return reason.strip()
 
 
 def _checked_cause(cause: str) -> RevocationReason:

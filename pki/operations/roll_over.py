@@ -14,7 +14,7 @@ from portal.approvals.gate import four_eyes
 from portal.approvals.registry import Arguments, FourEyes, Preview
 from portal.audit import log as audit
 from portal.audit.events import Event
-from portal.core import clock, ids
+from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Conflict, InvalidInput, InvalidState, NotFound, SecondPersonNeeded
 from portal.races import retried_on_conflict
@@ -90,11 +90,7 @@ def order_roll_over(
 def find_authority(actor: Actor, authority_id: str, *, lock: bool = False) -> CertificateAuthority:
     """The authority that `CA_…` names. Raises NotFound: foreign ones look unknown."""
     rows = CertificateAuthority.objects.visible_to(actor)
-    try:
-        key = ids.read("CA", authority_id)
-    except ValueError:
-        raise NotFound("There is no such authority.") from None
-    found = (rows.select_for_update(of=("self",)) if lock else rows).filter(pk=key).first()
+    found = (rows.select_for_update(of=("self",)) if lock else rows).named(authority_id).first()
     if found is None:
         raise NotFound("There is no such authority.")
     return found

@@ -95,7 +95,7 @@ def _take_over(
     old = CertificateAuthority.objects.select_for_update(of=("self",)).get(pk=roll_over.old_id)
     if old.state != CaState.ACTIVE:
         raise InvalidState("The authority issues nothing any more.", code="authority-not-active")
-    old.state = CaState.RETIRING
+    before = old.move_to(CaState.RETIRING)
     old.save(update_fields=["state"])
     new.paused_at, new.rotation_rate = old.paused_at, old.rotation_rate
     store_authority(actor, new, facts)
@@ -103,7 +103,7 @@ def _take_over(
         actor,
         Event.CA_RETIRED,
         old,
-        before={"state": CaState.ACTIVE.value},
+        before={"state": before.value},
         after={"state": old.state},
         details={"successor": new.public_id, "successor_name": new.name},
     )
@@ -144,6 +144,7 @@ def _held(roll_over_id: UUID, until: datetime) -> RollOver | None:
 def _close(
     roll_over: RollOver, state: RollOverState, *, new: CertificateAuthority | None = None, reason: str = ""
 ) -> None:
-    roll_over.state, roll_over.new, roll_over.closed_at = state, new, clock.now()
+    roll_over.move_to(state)
+    roll_over.new, roll_over.closed_at = new, clock.now()
     roll_over.last_reason, roll_over.claim_until = reason[:200], None
     roll_over.save(update_fields=["state", "new", "closed_at", "last_reason", "claim_until"])

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from pki.models import CertificateAuthority
+from pki.operations.rotations import BATCH_TASK
 from pki.policies import require_manage
 from pki.states import CaRole, CaState
 from portal import jobs
@@ -25,6 +26,7 @@ def pause_rotations(*, actor: Actor, authority_id: UUID, reason: str) -> Certifi
     Nothing is lost: what is due waits. reason: 1 to 500 characters. A repeat changes nothing. Raises Forbidden,
     InvalidInput, NotFound, InvalidState `authority-not-active`.
     """
+    require_manage(actor)
     authority = _lock(actor, authority_id, reason)
     if authority.paused_at is not None:
         return authority
@@ -37,13 +39,14 @@ def pause_rotations(*, actor: Actor, authority_id: UUID, reason: str) -> Certifi
 @transaction.atomic
 def resume_rotations(*, actor: Actor, authority_id: UUID, reason: str) -> CertificateAuthority:
     """Let rotations go on, the most urgent first. A repeat changes nothing. Raises as `pause_rotations`."""
+    require_manage(actor)
     authority = _lock(actor, authority_id, reason)
     if authority.paused_at is None:
         return authority
     authority.paused_at = None
     authority.save(update_fields=["paused_at"])
     audit.record(actor, Event.ROTATION_RESUMED, authority, after={"paused": False}, reason=reason)
-    jobs.ring("pki.rotate_batch", authority.pk)
+    jobs.ring(BATCH_TASK, authority.pk)
     return authority
 
 
@@ -53,8 +56,8 @@ def set_rotation_rate(*, actor: Actor, authority_id: UUID, rate: int, reason: st
 
     The same rate again changes nothing. Raises as `pause_rotations`.
     """
+    require_manage(actor)
     if not 1 <= rate <= HIGHEST_RATE:
-        require_manage(actor)
         raise InvalidInput.at("rate", "out-of-range", f"From 1 to {HIGHEST_RATE:,} a minute.")
     authority = _lock(actor, authority_id, reason)
     before = authority.rotation_rate
@@ -68,7 +71,6 @@ def set_rotation_rate(*, actor: Actor, authority_id: UUID, rate: int, reason: st
 
 
 def _lock(actor: Actor, authority_id: UUID, reason: str) -> CertificateAuthority:
-    require_manage(actor)
     require_reason(reason)
     rows = CertificateAuthority.objects.visible_to(actor).filter(role=CaRole.ISSUING)
     authority = rows.select_for_update(of=("self",)).filter(pk=authority_id).first()

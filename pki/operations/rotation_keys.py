@@ -7,6 +7,7 @@ from pki.certificate_policies import issuing_authority, policy_of, profile_of
 from pki.models import Certificate, Rotation, RotationType
 from pki.operations import rotation_ledger as ledger
 from pki.operations.issuance import Reserved, Wanted, make, reserve
+from pki.operations.past import require_few_lately
 from pki.operations.request_steps import require_key_usable
 from pki.operations.rotation_terms import granted_again
 from pki.operations.rotation_work import CLAIM, Claim, clear_planned_id, failed, key_problem
@@ -37,7 +38,8 @@ def rotate_with_key(*, actor: Actor, device_id: str, request: CheckedRequest, ea
     the overlap ends. It finishes the rotation that waits for the device, or is one of its own (MANUAL). request: it
     passed the gate; who it says it is, the caller has checked. early: also before the renewal window. Raises what
     `rotate_certificate` and `requests.require_key_usable` raise, InvalidState `key-too-old` for the old key where
-    another is needed, Conflict `rotation-open` while one is being signed or not proved yet, Unavailable.
+    another is needed, Conflict `rotation-open` while one is being signed or not proved yet, RateLimited
+    `too-many-certificates`, Unavailable.
     """
     require_request(actor)
     begun = _begin(actor, device_id, request, early)
@@ -63,12 +65,14 @@ def _begin(actor: Actor, device_id: str, request: CheckedRequest, early: bool) -
     is_same = request.key.fingerprint == old.key_fingerprint
     if is_same and (problem := key_problem(old, policy, profile)):
         raise InvalidState(f"{problem} Send a new key.", code="key-too-old")
-    require_key_usable(device, request.key)
+    require_key_usable(device, request.key, policy)
+    require_few_lately(device)
     if request.key.kind not in profile.keys:
         raise InvalidState("The bank does not certify keys of this kind.", code="key-not-in-profile")
     authority = issuing_authority(device.bank_id)
     if rotation is None:
         rotation = plan(device, old, authority, RotationType.MANUAL)
+        rotation.by_device = True
         rotation.save(force_insert=True)
         ledger.record(actor, Event.ROTATION_PLANNED, rotation, None)
     asked = rotation.state == RotationState.AWAITING_DEVICE

@@ -8,6 +8,7 @@ from portal.core import clock
 from portal.outbox import operations as outbox
 from portal.outbox.gateways import pushes_to
 from portal.outbox.models import MessageKind
+from portal.outbox.recipients import push_recipient
 
 SUBJECT = "A device has to renew its certificate"
 TEMPLATE = "certificate-key-needed"
@@ -36,7 +37,7 @@ def _way_to(rotation: Rotation) -> tuple[MessageKind, str]:
     device = rotation.device
     expires = device.push_expires_at
     if device.push_platform and expires and expires > clock.now() and pushes_to(device.push_platform):
-        return MessageKind.PUSH, f"{device.push_platform}:{device.push_handle}"
+        return MessageKind.PUSH, push_recipient(device.push_platform, device.push_handle)
     contact = contact_of(device.owner)
     if contact.email:
         return MessageKind.EMAIL, contact.email

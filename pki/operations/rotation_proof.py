@@ -2,23 +2,22 @@
 
 from hashlib import sha256
 from typing import Final
-from uuid import UUID
 
 from django.db import transaction
 
-from devices.models import Device
 from pki.models import AttemptOutcome, Certificate, Rotation
 from pki.operations import ending
 from pki.operations import rotation_ledger as ledger
+from pki.operations.locks import lock_device
 from pki.operations.rotation_terms import key_of
-from pki.policies import require_prove
-from pki.states import LIVE, RevocationReason, RotationState
+from pki.policies import require_own_device, require_prove
+from pki.states import ENDABLE, LIVE, RevocationReason, RotationState
 from pki.x509.signing import holds
 from portal.audit import log as audit
 from portal.audit.events import Event
-from portal.core import clock, ids
+from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import Forbidden, InvalidState, NotFound, VerificationFailed
+from portal.core.errors import InvalidState, NotFound, VerificationFailed
 
 PROOF: Final = "device-certificate-proof:v1"  # a name of its own, so that no other signature can stand for it
 
@@ -56,7 +55,7 @@ def note_use(actor: Actor, certificate: Certificate) -> bool:
 
 
 def _prove(actor: Actor, certificate: Certificate) -> bool:
-    Device.objects.select_for_update(of=("self",)).get(pk=certificate.device_id)
+    lock_device(certificate.device_id)
     now = clock.now()
     fresh = Certificate.objects.filter(pk=certificate.pk, proved_at=None, state__in=LIVE)
     if not fresh.update(proved_at=now):
@@ -75,25 +74,16 @@ def _prove(actor: Actor, certificate: Certificate) -> bool:
 def supersede(actor: Actor, rotation: Rotation, outcome: AttemptOutcome, reason: str) -> None:
     """End an overlap, under the lock on the device: the old certificate is revoked, the rotation is done."""
     ledger.finish(actor, rotation, outcome, reason)
-    for old in Certificate.objects.filter(pk=rotation.old_id, state__in=ending.ENDABLE):
+    for old in Certificate.objects.filter(pk=rotation.old_id, state__in=ENDABLE):
         ending.revoke(actor, old, RevocationReason.SUPERSEDED, why=reason)
 
 
 def _find(actor: Actor, certificate_id: str) -> Certificate:
-    key = _read(certificate_id)
     rows = Certificate.objects.visible_to(actor).issued().select_related("device")
-    certificate = rows.filter(pk=key).first() if key else None
-    if actor.device_id is not None and (certificate is None or certificate.device_id != actor.device_id):
-        raise Forbidden("This token is bound to another device.", code="token-bound-elsewhere")
+    certificate = rows.named(certificate_id).first()
+    require_own_device(actor, certificate.device_id if certificate else None)
     if certificate is None:
         raise NotFound("There is no such certificate.")
-    if certificate.state not in LIVE or certificate.not_after <= clock.now() or not certificate.device.is_active:
+    if not (certificate.is_live(clock.now()) and certificate.device.is_active):
         raise InvalidState("This certificate is not valid now.", code="certificate-not-live", state=certificate.state)
     return certificate
-
-
-def _read(text: str) -> UUID | None:
-    try:
-        return ids.read("CERT", text)
-    except ValueError:
-        return None

@@ -7,11 +7,11 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from devices.models import Device
 from devices.states import DeviceStatus
 from pki.models import AttemptOutcome, Certificate, CertificateAuthority, Rotation, RotationType
 from pki.operations import ending
 from pki.operations import rotation_ledger as ledger
+from pki.operations.locks import lock_device
 from pki.operations.rotation_notices import ask_for_key
 from pki.operations.rotation_proof import supersede
 from pki.operations.rotations import plan
@@ -104,7 +104,7 @@ def end_overlaps() -> int:
 
 @transaction.atomic
 def _end_overlap(certificate: Certificate) -> bool:
-    Device.objects.select_for_update(of=("self",)).get(pk=certificate.device_id)
+    lock_device(certificate.device_id)
     old = Certificate.objects.filter(pk=certificate.pk, state=CertificateState.OVERLAP).first()
     if old is None or old.overlap_until is None:
         return False
@@ -129,15 +129,17 @@ def _end_overlap(certificate: Certificate) -> bool:
 
 def close_late() -> int:
     """End the rotations whose old certificate ran out. Returns how many."""
-    late = Rotation.objects.open().exclude(state=RotationState.SIGNING).filter(due_at__lte=clock.now())
+    now = clock.now()
+    signing = Q(state=RotationState.SIGNING, claim_until__gt=now)
+    late = Rotation.objects.open().exclude(signing).filter(due_at__lte=now)
     return _each(late.order_by("due_at"), _close_late)
 
 
 @transaction.atomic
 def _close_late(late: Rotation) -> bool:
-    Device.objects.select_for_update(of=("self",)).get(pk=late.device_id)
+    lock_device(late.device_id)
     rotation = _still(late)
-    if rotation is None or rotation.state == RotationState.SIGNING:
+    if rotation is None:
         return False
     actor = Actor.system("pki.end_overlaps", bank_id=rotation.bank_id)
     if rotation.state == RotationState.OVERLAP:
@@ -157,7 +159,7 @@ def remind_devices() -> int:
 
 @transaction.atomic
 def _remind(due: Rotation) -> bool:
-    Device.objects.select_for_update(of=("self",)).get(pk=due.device_id)
+    lock_device(due.device_id)
     rotation = _still(due)
     if rotation is None or rotation.state != RotationState.AWAITING_DEVICE or rotation.next_try_at > clock.now():
         return False

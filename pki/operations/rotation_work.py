@@ -24,6 +24,7 @@ from pki.certificate_policies import issuing_authority, policy_of, profile_of
 from pki.models import AttemptOutcome, BlockedKey, Certificate, CertificateAuthority, CertificatePolicy, Rotation
 from pki.operations import rotation_ledger as ledger
 from pki.operations.issuance import Reserved, Wanted, abort, make, reserve
+from pki.operations.locks import lock_device
 from pki.operations.rotation_notices import ask_for_key
 from pki.operations.rotation_terms import granted_again, key_of
 from pki.rotation_schedule import LAST_MOMENT, next_reminder, next_try
@@ -35,10 +36,10 @@ from portal.core.actor import Actor
 from portal.core.errors import DomainError
 
 CLAIM: Final = timedelta(minutes=2)  # far above what a batch's signatures take
-RATE_PERIOD: Final = timedelta(minutes=1)
+_RATE_PERIOD: Final = timedelta(minutes=1)
 BATCH: Final = 50
 SECONDS: Final = 20.0  # of one run; the next one goes on
-LOST_TRIES: Final = 3  # a row at which workers stop again and again is not tried at once any more
+_LOST_TRIES: Final = 3  # a row at which workers stop again and again is not tried at once any more
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,10 @@ def failed(actor: Actor, one: Claim, reason: str, *, waits_for_device: bool = Fa
     rotation = mine.filter(pk=one.rotation_id, state=RotationState.SIGNING, claim_until=one.until).first()
     if rotation is None:
         return
+    if rotation.by_device:
+        ledger.note(rotation, AttemptOutcome.FAILED, reason)
+        ledger.cancel(actor, rotation, "The device's own request came to nothing. It asks again.")
+        return
     now = clock.now()
     following = next_try(str(rotation.pk), max(rotation.attempts, 1), now, rotation.due_at)
     if following is None:
@@ -125,7 +130,7 @@ def _claim(authority_id: UUID, limit: int) -> list[Claim]:
         return []
     now = clock.now()
     of_bank = Rotation.objects.filter(bank_id=authority.bank_id)
-    recent = of_bank.filter(claim_until__gt=now + CLAIM - RATE_PERIOD).count()
+    recent = of_bank.filter(claim_until__gt=now + CLAIM - _RATE_PERIOD).count()
     room = min(limit, authority.rotation_rate - recent)
     if room <= 0:
         return []
@@ -136,9 +141,13 @@ def _claim(authority_id: UUID, limit: int) -> list[Claim]:
 
 
 def _take(rotation: Rotation, now: datetime) -> bool:
+    if rotation.by_device:
+        actor = Actor.system("pki.rotate", bank_id=rotation.bank_id)
+        ledger.cancel(actor, rotation, "It stopped in the middle of the device's own request. The device asks again.")
+        return False
     if rotation.state == RotationState.SIGNING:
         following = next_try(str(rotation.pk), rotation.attempts, now, rotation.due_at)
-        if rotation.attempts >= LOST_TRIES and following is not None:
+        if rotation.attempts >= _LOST_TRIES and following is not None:
             rotation.move_to(RotationState.PLANNED)
             _try_again(rotation, AttemptOutcome.LOST, "A worker stopped in the middle, again.", following)
             return False
@@ -162,7 +171,7 @@ def _try_again(rotation: Rotation, outcome: AttemptOutcome, reason: str, at: dat
 @transaction.atomic(durable=True)
 def _begin(actor: Actor, one: Claim) -> Reserved | None:
     """Look at what is there now, and reserve a serial. None: the rotation went another way."""
-    device = Device.objects.select_for_update(of=("self",)).select_related("owner").get(pk=one.device_id)
+    device = lock_device(one.device_id, "owner")
     rows = Rotation.objects.select_for_update(of=("self",)).select_related("old__authority", "authority")
     rotation = rows.filter(pk=one.rotation_id, state=RotationState.SIGNING, claim_until=one.until).first()
     if rotation is None or not _is_wanted(actor, rotation, device):
@@ -172,9 +181,9 @@ def _begin(actor: Actor, one: Claim) -> Reserved | None:
     policy = policy_of(rotation.bank_id)
     profile = profile_of(policy, rotation.old.profile)
     if problem := key_problem(rotation.old, policy, profile):
-        await_device(actor, rotation, problem)
+        _await_device(actor, rotation, problem)
         return None
-    return reserve_for(actor, rotation, policy, profile)
+    return _reserve_for(actor, rotation, policy, profile)
 
 
 def _is_wanted(actor: Actor, rotation: Rotation, device: Device) -> bool:
@@ -206,12 +215,12 @@ def key_problem(old: Certificate, policy: CertificatePolicy, profile: Profile) -
         return "The key is older than the bank's policy lets it become."
     if old.key_algorithm not in profile.keys:
         return "The bank does not certify keys of this kind any more."
-    if BlockedKey.objects.filter(fingerprint=old.key_fingerprint).exists():
+    if BlockedKey.objects.has(old.key_fingerprint):
         return "The key is blocked."
     return ""
 
 
-def await_device(actor: Actor, rotation: Rotation, reason: str) -> None:
+def _await_device(actor: Actor, rotation: Rotation, reason: str) -> None:
     """Ask the device for a new key. It is asked again until it sends one, or the certificate runs out."""
     before = rotation.move_to(RotationState.AWAITING_DEVICE)
     rotation.next_try_at = next_reminder(clock.now(), rotation.due_at)
@@ -222,7 +231,7 @@ def await_device(actor: Actor, rotation: Rotation, reason: str) -> None:
     ask_for_key(rotation)
 
 
-def reserve_for(actor: Actor, rotation: Rotation, policy: CertificatePolicy, profile: Profile) -> Reserved:
+def _reserve_for(actor: Actor, rotation: Rotation, policy: CertificatePolicy, profile: Profile) -> Reserved:
     """Reserve the new certificate's serial: the same key, and what the old one was good for."""
     old = rotation.old
     authority = issuing_authority(rotation.bank_id)

@@ -7,14 +7,13 @@ from devices.models import Device
 from pki.certificate_policies import issuing_authority
 from pki.models import Certificate, CertificateAuthority, Rotation, RotationType
 from pki.operations.rotation_ledger import record
-from pki.policies import require_rotate
+from pki.policies import require_own_device, require_rotate
 from pki.rotation_schedule import window_opens
-from pki.states import CertificateState
 from portal import jobs
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import Forbidden, InvalidInput, InvalidState, NotFound
+from portal.core.errors import InvalidInput, InvalidState, NotFound
 from portal.races import retried_on_conflict
 
 BATCH_TASK: Final = "pki.rotate_batch"
@@ -52,8 +51,7 @@ def device_to_rotate(actor: Actor, device_id: str) -> Device:
     """
     visible = Device.objects.visible_to(actor).owned().select_for_update(of=("self",))
     device = visible.named(device_id, actor.bank_id).first()
-    if actor.device_id is not None and (device is None or actor.device_id != device.pk):
-        raise Forbidden("This token is bound to another device.", code="token-bound-elsewhere")
+    require_own_device(actor, device.pk if device else None)
     if device is None:
         raise NotFound("There is no such device.")
     return device
@@ -68,8 +66,7 @@ def certificate_to_rotate(device: Device, *, early: bool) -> Certificate:
     """The certificate that a device uses now, where it may be renewed. Raises InvalidState."""
     if not device.is_active:
         raise InvalidState("This device is not active.", code="device-not-active", status=device.status)
-    active = Certificate.objects.filter(device=device, state=CertificateState.ACTIVE)
-    certificate = active.filter(not_after__gt=clock.now()).first()
+    certificate = Certificate.objects.current().filter(device=device).first()
     if certificate is None:
         raise InvalidState("This device has no certificate to renew.", code="no-certificate")
     opens = window_opens(certificate.not_before, certificate.not_after)

@@ -1,37 +1,28 @@
 """Keys that are made here for devices that cannot make their own, each with its request. No database."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pki.x509.findings import Findings, RequestRefused
+from pki.x509.key_making import PrivateKey, make_private_key
 from portal.core.errors import RateLimited
 
 AT_ONCE: Final = 2  # RSA keys in the making in one process: each keeps a processor busy, for seconds at 4096 bits
 LONGEST: Final = 64  # RFC 5280 A.1
 MOST_NAMES: Final = 20
 
-type _Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-
 _PARTS: Final = {
     "C": x509.NameOID.COUNTRY_NAME,
     "O": x509.NameOID.ORGANIZATION_NAME,
     "OU": x509.NameOID.ORGANIZATIONAL_UNIT_NAME,
     "CN": x509.NameOID.COMMON_NAME,
-}
-_MAKERS: Final[Mapping[str, Callable[[], _Private]]] = {
-    "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
-    "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
-    "ed25519": ed25519.Ed25519PrivateKey.generate,
-    "rsa-2048": lambda: rsa.generate_private_key(65537, 2048),
-    "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
-    "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
 }
 _places = threading.BoundedSemaphore(AT_ONCE)
 
@@ -80,7 +71,7 @@ def claims_of(subject: Mapping[str, str], names: Sequence[str]) -> Claims:
 def make(kind: str, claims: Claims) -> MadeKey:
     """Make a key of a kind of `keys_policy.KINDS` and its request. Raises RateLimited `key-making-busy` at once when
     too many RSA keys are in the making."""
-    key = _rsa(kind) if kind.startswith("rsa-") else _MAKERS[kind]()
+    key = _rsa(kind) if kind.startswith("rsa-") else make_private_key(kind)
     builder = x509.CertificateSigningRequestBuilder().subject_name(claims.subject)
     if claims.names:
         builder = builder.add_extension(x509.SubjectAlternativeName(claims.names), critical=False)
@@ -89,10 +80,10 @@ def make(kind: str, claims: Claims) -> MadeKey:
     return MadeKey(private, request.public_bytes(Encoding.DER))
 
 
-def _rsa(kind: str) -> _Private:
+def _rsa(kind: str) -> PrivateKey:
     if not _places.acquire(blocking=False):
         raise RateLimited("Too many keys are being made. Try again.", code="key-making-busy", retry_after=5)
     try:
-        return _MAKERS[kind]()
+        return make_private_key(kind)
     finally:
         _places.release()

@@ -18,7 +18,7 @@ from pki.models import Certificate, CertificateAuthority, CertificatePolicy, Cer
 from pki.operations import issuance
 from pki.operations.issuance import Reserved, Wanted
 from pki.operations.refusals import broken
-from pki.operations.request_steps import close, lock_request, named, record, require_active, require_not_blocked
+from pki.operations.request_steps import close, lock_request, record, require_active, require_not_blocked
 from pki.states import RequestState
 from pki.x509.alternative_names import AlternativeName
 from pki.x509.asking import Asked, Granted, check_asked
@@ -28,13 +28,13 @@ from pki.x509.orders import Subject
 from pki.x509.profiles import Profile, Word
 from pki.x509.requests import check_request
 from portal import jobs
+from portal.accounts.policies import require_reason
 from portal.approvals.gate import four_eyes, is_required
 from portal.approvals.registry import Arguments, FourEyes, Preview
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import Conflict, DomainError, Expired, InvalidInput, NotFound, SecondPersonNeeded
-from portal.core.texts import reason_problems
+from portal.core.errors import Conflict, DomainError, Expired, NotFound, SecondPersonNeeded
 
 SIGN: Final = "pki.sign"
 LEFT_BEHIND: Final = timedelta(seconds=30)  # then the sweep does what no worker heard of
@@ -79,7 +79,7 @@ def _named(request: CertificateRequest) -> dict[str, object]:
 
 def _preview(actor: Actor, arguments: Arguments) -> Preview:
     rows = CertificateRequest.objects.visible_to(actor).select_related("device")
-    request = named(rows, arguments["csr_id"]).first()
+    request = rows.named(arguments["csr_id"]).first()
     if request is None:
         raise NotFound("There is no such request.")
     return [(1, f"certificate is signed for {request.device} ({request.profile}, {request.key_algorithm}).")]
@@ -120,7 +120,7 @@ def sign_request(
     request waits again. ApprovalRequired where the bank's policy wants two people.
     """
     policies.require_sign(actor)
-    _require_reason(reason, required=False)
+    reason = require_reason(reason, needed=False)
     asked = Asked(uses=_words(uses), purposes=_words(purposes), days=days)
     if actor.approved_for(SIGN):
         return _allow(actor, csr_id, asked, reason)
@@ -140,11 +140,11 @@ def reject_request(*, actor: Actor, csr_id: str, reason: str) -> CertificateRequ
     Raises Forbidden, NotFound, InvalidInput, Expired, Conflict `already-decided`.
     """
     policies.require_sign(actor)
-    _require_reason(reason, required=True)
+    reason = require_reason(reason)
     request = lock_request(CertificateRequest.objects.visible_to(actor), csr_id)
     policies.require_sign(actor, request)
     _require_waiting(request, RequestState.PENDING, RequestState.READY)
-    close(actor, request, RequestState.REJECTED, Event.CSR_REJECTED, reason.strip())
+    close(actor, request, RequestState.REJECTED, Event.CSR_REJECTED, reason)
     return request
 
 
@@ -180,6 +180,8 @@ def sweep() -> int:
             issue_ready(str(request_id))
         except DomainError as error:
             log.warning("an allowed request was not signed", extra={"csr": str(request_id), "code": error.code})
+        except Exception:  # one that breaks something does not stop the others
+            log.exception("an allowed request was not signed", extra={"csr": str(request_id)})
     return settled
 
 
@@ -202,11 +204,6 @@ def draft_of(request: CertificateRequest) -> Draft:
 
 def _words(words: Sequence[Word] | None) -> tuple[Word, ...] | None:
     return None if words is None else tuple(words)
-
-
-def _require_reason(reason: str, *, required: bool) -> None:
-    if problems := reason_problems(reason, required=required):
-        raise InvalidInput(fields=tuple(problems))
 
 
 def _require_waiting(request: CertificateRequest, *states: RequestState) -> None:
@@ -277,7 +274,7 @@ def _note_terms(actor: Actor, request: CertificateRequest, terms: _Terms, reason
     granted = terms.granted
     request.terms = {"days": granted.days, "uses": sorted(granted.uses), "purposes": list(granted.purposes)}
     request.decided_by_id = actor.user_id
-    request.decided_at, request.reason = clock.now(), reason.strip()
+    request.decided_at, request.reason = clock.now(), reason
 
 
 def _allowed(request: CertificateRequest) -> Asked:

@@ -11,7 +11,7 @@ from pki.models import Certificate, CertificateAuthority, CertificatePolicy, Rol
 from pki.models.authorities import CertificateAuthorityQuerySet
 from pki.policies import require_read
 from pki.policy_values import CHANGE_POLICY, wanted_of
-from pki.states import LIVE, CaRole, CertificateState
+from pki.states import LIVE, NEVER_ISSUED, CaRole
 from pki.x509.profiles import REQUESTABLE
 from portal.approvals.models import ApprovalRequest
 from portal.approvals.payloads import PayloadBroken, open_payload
@@ -67,8 +67,7 @@ def count_live(counts: Counts) -> int:
 
 def count_issued(counts: Counts) -> int:
     """How many were ever signed."""
-    unsigned = (CertificateState.SIGNING, CertificateState.ABORTED)
-    return sum(number for state, number in counts.items() if state not in unsigned)
+    return sum(number for state, number in counts.items() if state not in NEVER_ISSUED)
 
 
 def cut_short_from(authority: CertificateAuthority) -> datetime:

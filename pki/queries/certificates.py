@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -16,18 +15,17 @@ from devices.states import Category
 from pki import policies
 from pki.models import BlockedKey, Certificate, CertificateAuthority
 from pki.models.certificates import SERIAL_TAIL, CertificateQuerySet
-from pki.states import LIVE, CertificateState
+from pki.states import ENDABLE, LIVE, NEVER_ISSUED, CertificateState
 from pki.x509.serials import OCTETS
-from portal.core import clock, ids
+from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 from portal.core.pages import Page
 from portal.keyset import keyset_page
 
 PAGE_SIZE: Final = 25
-WEEKS: Final = 53
+WEEKS: Final = 54  # a year, and the rest of the week in which a certificate issued today for a year runs out
 COUNTED_UP_TO: Final = 1000
-NEVER_ISSUED: Final = (CertificateState.SIGNING, CertificateState.ABORTED)
 STATES: Final = tuple(state for state in CertificateState if state not in NEVER_ISSUED)
 _TAIL: Final = 8  # hex digits
 _FINGERPRINT: Final = 64
@@ -96,7 +94,7 @@ class Week:
 
 
 def expiries_by_week(actor: Actor) -> list[Week]:
-    """Live certificates by the week in which they run out: this one and the 52 after it. One query."""
+    """Live certificates by the week in which they run out: this one and the 53 after it. One query."""
     live = _readable(actor).filter(state__in=LIVE).order_by()
     today = clock.now().date()
     first = today - timedelta(days=today.weekday())
@@ -123,8 +121,7 @@ def certificates_of(actor: Actor, device: Device, *, most: int = 10) -> list[Cer
 
 def live_certificates(actor: Actor, devices: Sequence[UUID]) -> dict[UUID, Certificate]:
     """The certificate in use of each device that has one, for a list of devices. One query."""
-    in_use = (*LIVE, CertificateState.ON_HOLD)
-    rows = _readable(actor).filter(device_id__in=devices, state__in=in_use).order_by("issued_at")
+    rows = _readable(actor).filter(device_id__in=devices, state__in=ENDABLE).order_by("issued_at")
     return {row.device_id: row for row in rows.defer("der")}
 
 
@@ -176,7 +173,7 @@ def _blocked(key: BlockedKey, certificates: list[Certificate]) -> BlockedRow:
 
 def is_blocked(fingerprint: str) -> bool:
     """Whether a key may never be used again. One query."""
-    return BlockedKey.objects.filter(fingerprint=fingerprint).exists()
+    return BlockedKey.objects.has(fingerprint)
 
 
 def _readable(actor: Actor) -> CertificateQuerySet:
@@ -208,8 +205,8 @@ def _search(actor: Actor, text: str) -> list[UUID]:
     """
     devices = Device.objects.visible_to(actor).named(text, actor.bank_id).order_by().values_list("pk", flat=True)
     found = Q(device_id__in=list(devices[:PAGE_SIZE]))
-    with suppress(ValueError):
-        found |= Q(pk=ids.read("CERT", text))
+    if certificate_id := CertificateQuerySet.id_from(text):
+        found |= Q(pk=certificate_id)
     digits = _digits(text)
     if len(digits) == _TAIL:
         found |= Q(serial_tail=digits)

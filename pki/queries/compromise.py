@@ -7,10 +7,8 @@ from django.db.models import Q, QuerySet
 
 from devices.models import Device, DeviceKey
 from pki.models import BlockedKey, Certificate, CertificateRequest
-from pki.states import LIVE, REQUEST_OPEN, CertificateState
+from pki.states import ENDABLE, REQUEST_OPEN, CertificateState
 from portal.accounts.models import AccessToken
-
-ENDABLE = (*LIVE, CertificateState.ON_HOLD)
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class KeyUse:
         return AccessToken.objects.live().filter(device__in=self.devices())
 
     def is_blocked(self) -> bool:
-        return BlockedKey.objects.filter(fingerprint=self.fingerprint).exists()
+        return BlockedKey.objects.has(self.fingerprint)
 
     def lines(self) -> list[tuple[int, str]]:
         """What would end now, counted, in words. Certificates always, the rest where there is any."""

@@ -11,13 +11,12 @@ from django.db.models import Count, Max, Min, OuterRef, Q, QuerySet, Subquery
 from pki.models import Certificate, CertificateAuthority, CrlChange, OcspResponder, PublishedCrl
 from pki.models.authorities import CertificateAuthorityQuerySet
 from pki.policies import require_read
-from pki.states import LIVE, CertificateState
+from pki.states import ANSWERED
 from portal.core import clock
 from portal.core.actor import Actor
 
 CHANGE_LIMIT: Final = timedelta(minutes=5)  # a change may wait so long for its list; the sweep comes every minute
 RESPONDER_LIMIT: Final = timedelta(days=5)  # ten are left when its renewal is due
-_ANSWERED: Final = (*LIVE, CertificateState.ON_HOLD, CertificateState.REVOKED)
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _changes(keys: Iterable[UUID]) -> Mapping[UUID, tuple[int, datetime | None]]
 def _answers(keys: Iterable[UUID]) -> Mapping[UUID, tuple[int, int]]:
     now = clock.now()
     good = Q(ocsp_answer__next_update__gt=now)
-    rows = Certificate.objects.filter(authority_id__in=keys, state__in=_ANSWERED, not_after__gt=now)
+    rows = Certificate.objects.filter(authority_id__in=keys, state__in=ANSWERED, not_after__gt=now)
     counted = rows.values("authority_id").order_by().annotate(good=Count("pk", filter=good), every=Count("pk"))
     return {row["authority_id"]: (row["good"], row["every"] - row["good"]) for row in counted}
 

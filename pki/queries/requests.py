@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.db.models import Count, Q
 
@@ -13,7 +14,7 @@ from pki.states import RequestState
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.audit.queries import timeline_of
-from portal.core import clock, ids
+from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 from portal.core.pages import Page
@@ -32,7 +33,10 @@ class RequestFilter:
 
 def get_request(actor: Actor, csr_id: str) -> CertificateRequest:
     """The request that `CSR_…` names, with its device and who decided. Raises NotFound."""
-    request = _named(_readable(actor), csr_id).first()
+    rows = _readable(actor)
+    if actor.is_customer and actor.device_id is not None:  # a bound token is told nothing about other devices
+        rows = rows.filter(device_id=actor.device_id)
+    request = rows.named(csr_id).first()
     if request is None:
         raise NotFound("There is no such request.")
     return request
@@ -44,9 +48,15 @@ def certificate_of(request: CertificateRequest) -> Certificate | None:
     return issued.select_related("authority").order_by("-issued_at").first()
 
 
-def request_with_der(actor: Actor, device: Device, der: bytes) -> CertificateRequest | None:
+def good_certificate_of(request: CertificateRequest) -> Certificate | None:
+    """The certificate that a request led to, while that is good. One query at most."""
+    certificate = certificate_of(request) if request.state == RequestState.ISSUED else None
+    return certificate if certificate is not None and certificate.is_live(clock.now()) else None
+
+
+def request_with_der(actor: Actor, device_id: UUID, der: bytes) -> CertificateRequest | None:
     """The newest request of a device that is, byte by byte, this one: what a client that asks again means."""
-    rows = CertificateRequest.objects.visible_to(actor).filter(device=device, der=der)
+    rows = CertificateRequest.objects.visible_to(actor).filter(device_id=device_id, der=der)
     return rows.order_by("-created_at").first()
 
 
@@ -86,16 +96,9 @@ def _readable(actor: Actor) -> CertificateRequestQuerySet:
     return CertificateRequest.objects.visible_to(actor).select_related("device", "device__owner", "decided_by")
 
 
-def _named(rows: CertificateRequestQuerySet, csr_id: str) -> CertificateRequestQuerySet:
-    try:
-        return rows.filter(pk=ids.read("CSR", csr_id))
-    except ValueError:
-        return rows.none()
-
-
 def _search(actor: Actor, text: str) -> Q:
     """By request id, device id in any spelling, customer number or `USR_…`, or a key's fingerprint."""
-    found = Q(pk__in=_named(CertificateRequest.objects.all(), text).values("pk"))
+    found = Q(pk__in=CertificateRequest.objects.named(text).values("pk"))
     found |= Q(device_id__in=Device.objects.named(text, actor.bank_id).values("pk"))
     found |= Q(device__owner__customer_number=text) | Q(key_fingerprint=text.lower().replace(":", ""))
     if person := User.id_from(text):

@@ -4,19 +4,19 @@ import datetime as dt
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from devices.models import Device
 from pki.models import Certificate, CertificateAuthority, Rotation, RotationAttempt
+from pki.models.certificates import CertificateQuerySet
 from pki.models.rotations import RotationQuerySet
-from pki.policies import require_read
+from pki.policies import require_own_device, require_read
 from pki.states import CaRole, CaState, CertificateState, RotationState
-from portal.core import clock, ids
+from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import Forbidden, NotFound
+from portal.core.errors import NotFound
 from portal.core.pages import Page
 from portal.keyset import keyset_page
 
@@ -46,10 +46,8 @@ class RotationDay:
 
 def get_rotation(actor: Actor, rotation_id: str) -> Rotation:
     """The rotation that `ROT_…` names, with its device and certificates. One query. Raises NotFound, Forbidden."""
-    key = _read("ROT", rotation_id)
-    rotation = _readable(actor).filter(pk=key).first() if key else None
-    if actor.device_id is not None and (rotation is None or rotation.device_id != actor.device_id):
-        raise Forbidden("This token is bound to another device.", code="token-bound-elsewhere")
+    rotation = _readable(actor).named(rotation_id).first()
+    require_own_device(actor, rotation.device_id if rotation else None)
     if rotation is None:
         raise NotFound("There is no such rotation.")
     return rotation
@@ -57,9 +55,8 @@ def get_rotation(actor: Actor, rotation_id: str) -> Rotation:
 
 def device_of_certificate(actor: Actor, certificate_id: str) -> Device | None:
     """The device of the certificate that `CERT_…` names, where the actor may know of it. One query at most."""
-    key = _read("CERT", certificate_id)
     rows = Certificate.objects.visible_to(actor).select_related("device")
-    certificate = rows.filter(pk=key).first() if key else None
+    certificate = rows.named(certificate_id).first()
     return certificate.device if certificate else None
 
 
@@ -112,8 +109,7 @@ def current_certificate(device: Device) -> Certificate | None:
     """What a device that is in use shows now. One query."""
     if not device.is_active:
         return None
-    rows = Certificate.objects.filter(device=device, state=CertificateState.ACTIVE)
-    return rows.filter(not_after__gt=clock.now()).first()
+    return Certificate.objects.current().filter(device=device).first()
 
 
 def days(actor: Actor) -> list[RotationDay]:
@@ -151,18 +147,11 @@ def _search(actor: Actor, text: str) -> Q:
     """By rotation or certificate id, device id in any spelling, customer number."""
     found = Q(device__owner__customer_number=text)
     found |= Q(device_id__in=Device.objects.named(text, actor.bank_id).values("pk"))
-    if rotation_id := _read("ROT", text):
+    if rotation_id := RotationQuerySet.id_from(text):
         found |= Q(pk=rotation_id)
-    if certificate_id := _read("CERT", text):
+    if certificate_id := CertificateQuerySet.id_from(text):
         found |= Q(old_id=certificate_id) | Q(new_id=certificate_id)
     return found
-
-
-def _read(prefix: str, text: str) -> UUID | None:
-    try:
-        return ids.read(prefix, text)
-    except ValueError:
-        return None
 
 
 def _readable(actor: Actor) -> RotationQuerySet:

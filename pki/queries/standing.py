@@ -8,7 +8,7 @@ from django.db.models import Case, Exists, Expression, OuterRef, QuerySet, Subqu
 from devices.states import CertificateStatus
 from pki.models import Certificate, CertificateRequest
 from pki.rotation_schedule import window_opens
-from pki.states import LIVE, REQUEST_OPEN, CertificateState
+from pki.states import REQUEST_OPEN, CertificateState, is_good
 from portal.core import clock
 
 _RANK: Final = {CertificateState.ACTIVE: 0, CertificateState.OVERLAP: 1, CertificateState.ON_HOLD: 2}
@@ -27,7 +27,7 @@ def status_of(row: Mapping[str, Any]) -> CertificateStatus:
     """The word for a device, from a row with `standing`: of its good certificate, else of what was last."""
     state, begins, ends, asked = (row[f"{_PREFIX}{name}"] for name in (*_FIELDS, "asked"))
     now = clock.now()
-    if state in LIVE and now < ends:
+    if state is not None and is_good(state, ends, now):
         return CertificateStatus.EXPIRING if now >= window_opens(begins, ends) else CertificateStatus.VALID
     if state == CertificateState.ON_HOLD and now < ends:
         return CertificateStatus.ON_HOLD

@@ -20,7 +20,7 @@ from portal.core.actor import Actor
 
 SIGNS = {"key-cert-sign": "certificates", "crl-sign": "CRLs"}
 NAMES = {"dns": "a name under the DNS zone", "uri": "an https address"}
-USES = {"digital-signature": "Digital signature", "key-encipherment": "Key encipherment (RSA keys)"}
+USES = {"digital-signature": "Digital signature", "key-encipherment": "Key encipherment"}
 
 
 def branch(found: Branch) -> dict[str, object]:
@@ -60,7 +60,7 @@ def facts(authority: CertificateAuthority, counts: Counts) -> dict[str, object]:
         "created_at": authority.created_at,
         "parent": row(authority.parent, {}) if authority.parent else None,
         "chain_url": reverse("pki:authority-chain", args=[authority.pk]),
-        "cer_url": reverse("pki-public:ca", args=[authority.key_id[:16]]),
+        "cer_url": reverse("pki-public:ca", args=[authority.address_key]),
     }
 
 
@@ -116,7 +116,11 @@ def profiles(found: CertificatePolicy) -> list[dict[str, Any]]:
             "max_days": said[name]["max_days"],
             "keys": [KEY_LABELS[kind] for kind in KEY_LABELS if kind in said[name]["keys"]],
             "purposes": [PURPOSE_LABELS[word] for word in said[name]["purposes"]],
-            "uses": [USES[word] for word in USES if word in built_in.uses | built_in.rsa_uses],
+            "uses": [
+                USES[word] if word in built_in.uses else f"{USES[word]} (RSA keys)"
+                for word in USES
+                if word in built_in.uses | built_in.rsa_uses
+            ],
             "alternatives": [NAMES[word] for word in sorted(built_in.alternatives)],
             "needs_zone": built_in.needs_names and not found.zone,
             "narrowed": name in found.profiles,

@@ -1,6 +1,6 @@
 """Certificates as the portal's pages show them: plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -10,10 +10,12 @@ from django.urls import reverse
 from devices.models import Device
 from devices.screens.registry import name_of
 from devices.states import Category
+from pki import policies
 from pki.models import Certificate, CertificateAuthority
 from pki.queries.certificates import BlockedRow, CertificateFilter, CountUpTo, certificates_of
 from pki.queries.rotations import open_rotation_of
-from pki.states import CaRole, CertificateState, RevocationReason
+from pki.screens.authorities import USES
+from pki.states import ENDABLE, CaRole, CertificateState, RevocationReason
 from pki.x509.describe import KEY_LABELS, describe_certificate
 from portal.accounts.roles import Capability, who_can
 from portal.core.actor import Actor
@@ -27,13 +29,6 @@ TABS: Final = {
     CertificateState.EXPIRED: "Expired",
     "unissued": "Never issued",
 }
-# The steps that may be taken with a certificate: the address, what it is called, and in which states it makes sense.
-STEPS: Final = (
-    ("pki:revoke", "Revoke", "shield-x", frozenset({"ACTIVE", "OVERLAP", "ON_HOLD"})),
-    ("pki:hold", "Put on hold", "circle-pause", frozenset({"ACTIVE", "OVERLAP"})),
-    ("pki:release", "Release", "circle-play", frozenset({"ON_HOLD"})),
-)
-_USES: Final = {"digital-signature": "Digital signature", "key-encipherment": "Key encipherment"}
 
 
 def row(certificate: Certificate) -> dict[str, object]:
@@ -75,7 +70,7 @@ def facts(certificate: Certificate) -> dict[str, object]:
         "held_apart": certificate.held_apart and certificate.state == CertificateState.ON_HOLD,
         "key_since": certificate.key_since,
         "inside": inside,
-        "uses": [_USES.get(word, word) for word in inside.uses] if inside else [],
+        "uses": [USES.get(word, word) for word in inside.uses] if inside else [],
         "size": len(der),
         "request_url": reverse("pki:request", args=[certificate.request_id]) if certificate.request_id else "",
         "replaces": brief(certificate.replaces) if certificate.replaces else None,
@@ -112,14 +107,17 @@ def chain(authorities: Sequence[CertificateAuthority]) -> list[dict[str, object]
     ]
 
 
-def steps(actor: Actor, certificate: Certificate) -> list[dict[str, object]]:
-    """What may be done with it now, as in devices/_barred.html: also what this person may not, and who may."""
+def steps(actor: Actor, certificate: Certificate, *, key_blocked: bool) -> list[dict[str, object]]:
+    """What may be done with it now, as in devices/_barred.html: also what this person may not, and who may.
+
+    key_blocked: nothing is left to revoke then of a certificate that is over.
+    """
     may = actor.can(Capability.PKI_REVOKE)
     return [
         {
             "label": label,
             "icon": icon,
-            "danger": label == "Revoke",
+            "danger": route == "pki:revoke",
             "url": reverse(route, args=[certificate.pk]),
             "allowed": may,
             "asks": False,
@@ -128,9 +126,21 @@ def steps(actor: Actor, certificate: Certificate) -> list[dict[str, object]]:
             "way_out": "",
             "who": "" if may else ", ".join(role.lower() for role in who_can(Capability.PKI_REVOKE)),
         }
-        for route, label, icon, states in STEPS
-        if certificate.state in states
+        for route, label, icon in _sensible(certificate, key_blocked)
     ]
+
+
+def _sensible(certificate: Certificate, key_blocked: bool) -> Iterator[tuple[str, str, str]]:
+    """The steps that would change something: the address, what it is called, its icon."""
+    if policies.may_revoke(certificate, RevocationReason.UNSPECIFIED):
+        yield "pki:revoke", "Revoke", "shield-x"
+    elif policies.may_revoke(certificate, RevocationReason.KEY_COMPROMISE) and not key_blocked:
+        yield "pki:revoke", "Block its key", "shield-x"
+    if policies.may_hold(certificate):
+        held = certificate.state == CertificateState.ON_HOLD
+        yield "pki:hold", "Hold by itself" if held else "Put on hold", "circle-pause"
+    if policies.may_release(certificate):
+        yield "pki:release", "Release", "circle-play"
 
 
 def tabs(
@@ -157,7 +167,7 @@ def card(actor: Actor, found: Device) -> dict[str, object] | None:
     if found.category != Category.OWNED or not actor.can(Capability.DEVICES_READ):
         return None
     rows = [brief(certificate) for certificate in certificates_of(actor, found)]
-    live = [certificate for certificate in rows if certificate["state"] in ("ACTIVE", "OVERLAP", "ON_HOLD")]
+    live = [certificate for certificate in rows if certificate["state"] in ENDABLE]
     rotation = open_rotation_of(actor, found)
     renews = found.is_active and any(certificate["state"] == "ACTIVE" for certificate in live)
     return {

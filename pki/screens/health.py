@@ -38,7 +38,7 @@ def authority(health: AuthorityHealth, actor: Actor) -> dict[str, object]:
             "waiting": health.waiting,
             "waits_since": health.waits_since,
             "left": _left(health.made_at, health.next_at, now),
-            "url": reverse("pki-public:crl", args=[row.key_id[:16]]),
+            "url": reverse("pki-public:crl", args=[row.address_key]),
         },
         "answers": {
             "state": health.answers_state(now),

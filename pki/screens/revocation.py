@@ -6,6 +6,7 @@ from typing import Final
 
 from pki.models import Certificate
 from pki.operations.revocation import Ended, consequences, hold_certificate, release_certificate
+from pki.policies import may_revoke
 from pki.states import RevocationReason
 
 
@@ -38,6 +39,7 @@ RELEASE: Final = Step(
 REVOKE_MEANING: Final = (
     "For good: nothing brings a revoked certificate back. At once, the list and OCSP say so, with the cause."
 )
+ASKS: Final = "Your bank wants two people to revoke for good."
 
 
 def told(ended: Ended, step: Step) -> str:
@@ -59,6 +61,12 @@ def told_revoked(ended: Ended) -> str:
         f"{counts['requests']}, approval keys retired: {counts['approval_keys']}, "
         f"sessions ended: {counts['sessions']}."
     )
+
+
+def likely_cause(certificate: Certificate) -> str:
+    """What the form begins with: a certificate that is over can only have a compromised key."""
+    over = not may_revoke(certificate, RevocationReason.UNSPECIFIED)
+    return RevocationReason.KEY_COMPROMISE.value if over else ""
 
 
 def previews(certificate: Certificate) -> dict[str, list[dict[str, object]]]:

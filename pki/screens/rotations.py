@@ -15,7 +15,7 @@ from pki.states import RotationState
 from portal.accounts.roles import Capability, who_can
 from portal.core import clock
 from portal.core.actor import Actor
-from portal.web.charts import ActivityChart, DayCount, activity
+from portal.web.charts import DayChart, DayCount, day_chart
 
 SHOWN_STUCK: Final = 8
 TABS: Final = {
@@ -155,9 +155,10 @@ def control(authority: CertificateAuthority, actor: Actor) -> dict[str, object]:
     }
 
 
-def chart(days: Sequence[RotationDay]) -> ActivityChart:
-    """One bar a day: what was renewed, and what the slots plan. (`actions` and `refusals` are those two here.)"""
-    drawn = activity([DayCount(one.day, actions=one.done, refusals=one.planned) for one in days], plot_height=110)
+def chart(days: Sequence[RotationDay]) -> DayChart:
+    """One bar a day: what was renewed, and what the slots plan."""
+    counts = [DayCount(one.day, lower=one.done, upper=one.planned) for one in days]
+    drawn = day_chart(counts, words=("renewal", "plan"), plot_height=110)
     return replace(drawn, description=_describe(days))
 
 

@@ -9,13 +9,16 @@ from django.db import transaction
 
 from devices.models import Device
 from pki.certificate_policies import issuing_authority, policy_of, profile_of
+from pki.keystore import StoreUnavailable
 from pki.models import Certificate, CertificateAuthority, CertificateRequest, RequestSource
-from pki.operations.hierarchy import ISSUING_KEY, ROOT_KEY, AuthorityFacts, create_issuing, create_root
+from pki.operations.authority_making import AuthorityFacts
+from pki.operations.hierarchy import ISSUING_KEY, ROOT_KEY, create_issuing, create_root
 from pki.operations.issuance import Wanted, make, reserve
 from pki.states import CaRole, CertificateState
 from pki.x509 import der
 from pki.x509.asking import Asked, check_asked
 from pki.x509.serials import new_serial
+from pki.x509.signing import Signer
 from pki.x509.tests.makers import asking, checked, private, raw_request, rdn
 from portal.accounts.models import Bank
 from portal.core import clock, ids
@@ -59,6 +62,11 @@ def certify(device: Device, *, kind: str = "p256", number: int | None = None, **
             ),
         )
     return make(actor, reserved)
+
+
+def token_gone(*_: object) -> Signer:
+    """A key store that does not answer, in the place of `signer_of`."""
+    raise StoreUnavailable("the token is not there")
 
 
 def csr_for(

@@ -3,6 +3,7 @@
 import base64
 import shutil
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -23,12 +24,24 @@ from pki.x509.orders import name_and_key_hashes
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on PATH")
 
 
-def openssl(*arguments: str | Path, expect: int | None = 0) -> str:
-    """What openssl prints. expect: its exit code; None: any."""
+def openssl(*arguments: str | Path, expect: int | None = 0, folder: Path | None = None) -> str:
+    """What openssl prints, its complaints too. expect: its exit code; None: any. folder: where its files are."""
+    done = _run(arguments, b"", folder)
+    said = (done.stdout + done.stderr).decode()
+    assert expect is None or done.returncode == expect, said
+    return said
+
+
+def openssl_output(*arguments: str | Path, data: bytes = b"") -> bytes:
+    """What openssl writes to its output, given `data`."""
+    done = _run(arguments, data, None)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def _run(arguments: Sequence[str | Path], data: bytes, folder: Path | None) -> subprocess.CompletedProcess[bytes]:
     line = ["openssl", *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-    assert expect is None or done.returncode == expect, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return subprocess.run(line, input=data, capture_output=True, timeout=60, cwd=folder)
 
 
 def loaded(row: Certificate | CertificateAuthority) -> x509.Certificate:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -12,30 +13,21 @@ from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device
 from devices.tests.factories import make_bank, make_customer, make_device, make_staff
-from pki.models import Certificate
+from pki.models import BlockedKey, Certificate
 from pki.operations import ending
 from pki.states import CertificateState, RevocationReason
-from pki.tests.factories import certify, make_ca
+from pki.tests.factories import certify, make_ca, token_gone
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.web.tests.helpers import refusals, signed_in_client
 
+NOW = clock.now()
+ENDED = {"revoked_at": NOW, "revocation_reason": "certificate-hold"}
+
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system("test")
-
-
-@pytest.fixture
-def ada() -> User:
-    customer = make_customer(make_bank(), "Ada")
-    make_ca(customer.bank)
-    return customer
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
 
 
 @pytest.fixture
@@ -91,7 +83,7 @@ def test_states_are_tabs_with_their_counts(bea: Client, phone: Device) -> None:
 
 
 def test_a_reserved_serial_shows_only_among_those_never_issued(bea: Client, phone: Device) -> None:
-    with patch("pki.operations.issuance.issue", side_effect=OSError), pytest.raises(Exception, match="right now"):
+    with patch("pki.operations.issuance.signer_of", token_gone), pytest.raises(Exception, match="right now"):
         certify(phone)
     (aborted,) = Certificate.objects.all()
     assert aborted.state == CertificateState.ABORTED
@@ -121,7 +113,7 @@ def test_the_curve_counts_valid_certificates_by_week(bea: Client, ada: User) -> 
         certify(make_device(ada), days=days)
     end(certify(make_device(ada), days=61))
     chart = bea.get("/certificates").context["chart"]
-    assert len(chart.bars) == 53
+    assert len(chart.bars) == 54
     assert (chart.total, chart.soon, max(bar.count for bar in chart.bars)) == (4, 1, 2)
     tallest = max(chart.bars, key=lambda bar: bar.count)
     assert len(bea.get(tallest.url).context["certificates"]) == 2
@@ -186,9 +178,35 @@ def test_steps_are_offered_to_who_may_take_them(ada: User, bea: Client, phone: D
     support = signed_in_client(make_staff(ada.bank, Role.SUPPORT, "Bea"))
     offered = bea.get(f"/certificates/{certificate.pk}").context["actions"]
     barred = support.get(f"/certificates/{certificate.pk}").context["actions"]
-    assert all(action["allowed"] for action in offered)
-    assert not any(action["allowed"] for action in barred)
-    assert {action["label"] for action in offered} <= {"Revoke", "Put on hold"}
+    labels = ["Revoke", "Put on hold"]
+    assert [(action["label"], action["allowed"]) for action in offered] == [(label, True) for label in labels]
+    assert [(action["label"], action["allowed"]) for action in barred] == [(label, False) for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("values", "blocked", "labels"),
+    [
+        ({}, False, ["Revoke", "Put on hold"]),
+        ({"state": "OVERLAP", "overlap_until": NOW}, False, ["Revoke", "Put on hold"]),
+        ({"state": "ON_HOLD", **ENDED}, False, ["Revoke", "Hold by itself", "Release"]),
+        ({"state": "ON_HOLD", "held_apart": True, **ENDED}, False, ["Revoke", "Release"]),
+        ({"state": "ON_HOLD", "held_apart": True, "not_after": NOW, **ENDED}, False, ["Revoke"]),
+        ({"state": "REVOKED", **ENDED}, False, ["Block its key"]),
+        ({"state": "REVOKED", **ENDED}, True, []),
+        ({"state": "EXPIRED"}, False, ["Block its key"]),
+        ({"state": "SIGNING", "der": None, "issued_at": None}, False, []),
+        ({"state": "ABORTED", "der": None, "issued_at": None}, False, []),
+    ],
+)
+def test_only_steps_that_change_something_are_offered(
+    bea: Client, phone: Device, values: dict[str, Any], blocked: bool, labels: list[str]
+) -> None:
+    certificate = certify(phone)
+    Certificate.objects.filter(pk=certificate.pk).update(**values)
+    if blocked:
+        BlockedKey.objects.create(fingerprint=certificate.key_fingerprint, reason="x", blocked_at=NOW)
+    offered = bea.get(f"/certificates/{certificate.pk}").context["actions"]
+    assert [action["label"] for action in offered] == labels
 
 
 def test_blocked_keys_of_this_bank_are_listed_and_foreign_ones_only_named(bea: Client, phone: Device) -> None:

@@ -9,13 +9,13 @@ from cryptography import x509
 from django.test import Client
 
 from devices.models import Device
-from devices.tests.factories import make_bank, make_customer, make_device, make_staff, staff_actor
+from devices.tests.factories import make_bank, make_device, make_staff, staff_actor
 from pki.models import Certificate, CertificateAuthority, CrlChange, PublishedCrl
 from pki.operations import crls, ending
 from pki.operations.crls import publish, publish_crl, publish_due, publish_if_due
 from pki.operations.revocation import hold_certificate, release_certificate, revoke_certificate
 from pki.queries import health
-from pki.tests.factories import certify, hang_certificate, make_ca
+from pki.tests.factories import certify, hang_certificate
 from pki.tests.outside import crl_path, fetched_crl, is_listed
 from portal.accounts.roles import Role
 from portal.audit.models import AuditEvent
@@ -27,18 +27,6 @@ from portal.tests.threads import race
 pytestmark = pytest.mark.django_db
 
 SYSTEM = Actor.system("test")
-
-
-@pytest.fixture
-def phone() -> Device:
-    bank = make_bank()
-    make_ca(bank)
-    return make_device(make_customer(bank))
-
-
-@pytest.fixture
-def bea(phone: Device) -> Actor:
-    return staff_actor(make_staff(phone.bank, Role.SECURITY_OFFICER))
 
 
 @pytest.fixture

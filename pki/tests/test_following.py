@@ -7,13 +7,12 @@ from devices.models import Device
 from devices.operations.activation import activate_device, deactivate_device, unregister_device
 from devices.operations.cascade import Cut, end_access, preview
 from devices.operations.loss import report_lost, undo_loss
-from devices.tests.factories import customer_actor, make_bank, make_customer, make_device, make_staff, staff_actor
+from devices.tests.factories import customer_actor, make_bank, make_customer, make_device
 from devices.tests.life import approve
 from pki.models import Certificate, CertificateRequest
 from pki.operations.revocation import hold_certificate
 from pki.states import CertificateState
 from pki.tests.factories import certify, hang_certificate, make_ca
-from portal.accounts.roles import Role
 from portal.audit.models import AuditEvent
 from portal.core import clock
 from portal.core.actor import Actor
@@ -27,11 +26,6 @@ ON, HELD = CertificateState.ACTIVE, CertificateState.ON_HOLD
 @pytest.fixture
 def phone() -> Device:
     return make_device(make_customer(make_bank()))
-
-
-@pytest.fixture
-def bea(phone: Device) -> Actor:
-    return staff_actor(make_staff(phone.bank, Role.SECURITY_OFFICER))
 
 
 def states(device: Device) -> list[str]:

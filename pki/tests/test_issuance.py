@@ -4,19 +4,11 @@ import pytest
 from cryptography import x509
 
 from devices.models import Device
-from devices.tests.factories import make_bank, make_customer, make_device
 from pki.models import Certificate, CertificateAuthority
 from pki.states import CertificateState
-from pki.tests.factories import certify, make_ca
+from pki.tests.factories import certify
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def phone() -> Device:
-    bank = make_bank()
-    make_ca(bank)
-    return make_device(make_customer(bank))
 
 
 def test_a_certificate_is_signed_by_the_banks_authority(phone: Device) -> None:

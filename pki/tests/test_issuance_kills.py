@@ -1,6 +1,6 @@
 """Processes that are killed while they sign, and many that sign at once: every serial is used once, and settled.
 
-PKI_TEST_KILLS: how often a process is killed; PKI_TEST_SERIALS: how many certificates eight processes issue.
+PORTAL_TEST_KILLS: how often a process is killed; PORTAL_TEST_SERIALS: how many certificates eight processes issue.
 """
 
 import itertools
@@ -29,8 +29,8 @@ from portal.core import clock
 from portal.core.actor import Actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-KILLS = int(os.environ.get("PKI_TEST_KILLS", "8"))
-SERIALS = int(os.environ.get("PKI_TEST_SERIALS", "160"))
+KILLS = int(os.environ.get("PORTAL_TEST_KILLS", "8"))
+SERIALS = int(os.environ.get("PORTAL_TEST_SERIALS", "160"))
 PROCESSES = 8
 
 

@@ -34,18 +34,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def phone() -> Device:
-    bank = make_bank()
-    make_ca(bank)
-    return make_device(make_customer(bank))
-
-
-@pytest.fixture
-def bea(phone: Device) -> Actor:
-    return staff_actor(make_staff(phone.bank, Role.SECURITY_OFFICER))
-
-
-@pytest.fixture
 def certificate(phone: Device) -> Certificate:
     return certify(phone)
 
@@ -171,7 +159,7 @@ def test_a_get_is_read_however_its_slashes_and_signs_were_written(certificate: C
 def test_a_stored_answer_takes_one_query(certificate: Certificate) -> None:
     ocsp.presign([certificate.pk])
     plain(certificate)  # the authority is known afterwards
-    with at_most(1):
+    with at_most(0):  # the one for the answer goes past Django's cursor, which is where they are counted
         assert plain(certificate) == "good"
 
 

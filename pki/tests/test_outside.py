@@ -8,31 +8,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pytest_django.live_server_helper import LiveServer
 
 from devices.models import Device
-from devices.tests.factories import make_bank, make_customer, make_device, make_staff, staff_actor
+from devices.tests.factories import make_device
 from pki.models import Certificate, CertificateAuthority
 from pki.operations import crls, ocsp
 from pki.operations.revocation import hold_certificate, release_certificate, revoke_certificate
-from pki.tests.factories import certify, make_ca
+from pki.tests.factories import certify
 from pki.tests.outside import fetched_crl, is_listed, needs_openssl, ocsp_path, openssl, pem
 from pki.x509.tests.test_pkilint import findings
-from portal.accounts.roles import Role
 from portal.core.actor import Actor
 
 pytestmark = [pytest.mark.django_db(transaction=True), needs_openssl]
 
 SYSTEM = Actor.system("test")
-
-
-@pytest.fixture
-def phone() -> Device:
-    bank = make_bank()
-    make_ca(bank)
-    return make_device(make_customer(bank))
-
-
-@pytest.fixture
-def bea(phone: Device) -> Actor:
-    return staff_actor(make_staff(phone.bank, Role.SECURITY_OFFICER))
 
 
 @pytest.fixture

@@ -24,18 +24,6 @@ LIST = "/certificates/requests"
 
 
 @pytest.fixture
-def ada() -> User:
-    bank = make_bank()
-    make_ca(bank)
-    return make_customer(bank)
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
-
-
-@pytest.fixture
 def officer(ada: User) -> User:
     return make_staff(ada.bank, Role.SECURITY_OFFICER, "Bea")
 
@@ -146,6 +134,19 @@ def test_rejecting_wants_a_reason(browser: Client, seed: str, phone: Device) -> 
     assert page.status_code == 302
     request.refresh_from_db()
     assert (request.state, request.reason) == ("REJECTED", "Unknown")
+
+
+@pytest.mark.parametrize("word", ["", "Sign", "approve", "sign reject"])
+def test_any_other_word_decides_nothing(browser: Client, seed: str, phone: Device, word: str) -> None:
+    request = asked(phone)
+    form = {"decision": word, "reason": "Unknown", "code": code_at(seed)}
+    page = browser.post(url(request, "decide"), form)
+    assert page.status_code == 422
+    assert "Choose: sign or reject." in page.content.decode()
+    request.refresh_from_db()
+    assert (request.state, request.reason, refusals()) == ("PENDING", "", [])
+    # The code is still good.
+    assert browser.post(url(request, "decide"), {**form, "decision": "reject"}).status_code == 302
 
 
 def test_a_refusal_stands_at_the_form_and_in_the_log_once(

@@ -1,6 +1,7 @@
 """Revoking, holding and releasing: what it ends, who may, and what a repeat does."""
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,10 +19,11 @@ from devices.tests.factories import (
 )
 from devices.tests.life import approve
 from pki.models import BlockedKey, Certificate, CertificateRequest, CrlChange, OcspAnswer
-from pki.operations import ocsp
+from pki.operations import issuance, ocsp
 from pki.operations.revocation import Ended, hold_certificate, release_certificate, revoke_certificate
 from pki.states import CertificateState, RequestState, RevocationReason
 from pki.tests.factories import certify, hang_certificate, make_ca
+from pki.x509.building import Issued, issue
 from portal import jobs
 from portal.accounts.models import AccessToken
 from portal.accounts.roles import Role
@@ -37,11 +39,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def phone() -> Device:
     return make_device(make_customer(make_bank()))
-
-
-@pytest.fixture
-def bea(phone: Device) -> Actor:
-    return staff_actor(make_staff(phone.bank, Role.SECURITY_OFFICER))
 
 
 def revoke(actor: Actor, certificate: Certificate, cause: str = "superseded", reason: str = "Replaced") -> Ended:
@@ -170,6 +167,15 @@ def test_a_revoked_certificates_key_can_still_be_blocked(phone: Device, bea: Act
     assert revoke(bea, certificate, "key-compromise", "Again").changed is False
 
 
+def test_the_key_of_one_that_ran_out_is_blocked_once(phone: Device, bea: Actor) -> None:
+    certificate = hang_certificate(phone)
+    Certificate.objects.filter(pk=certificate.pk).update(state=CertificateState.EXPIRED)
+    done = revoke(bea, certificate, "key-compromise", "Found on a forum")
+    assert (done.changed, done.certificate.state, BlockedKey.objects.count()) == (True, "EXPIRED", 1)
+    assert revoke(bea, certificate, "key-compromise", "Again").changed is False
+    assert [name for name, _ in events()] == ["key.blocked"]
+
+
 def test_what_is_not_there_to_end_is_refused(phone: Device, bea: Actor) -> None:
     certificate = hang_certificate(phone)
     Certificate.objects.filter(pk=certificate.pk).update(state=CertificateState.EXPIRED)
@@ -182,8 +188,11 @@ def test_what_is_not_there_to_end_is_refused(phone: Device, bea: Actor) -> None:
 
 @pytest.mark.parametrize("cause", ["", "certificate-hold", "removeFromCRL", "KEY-COMPROMISE"])
 def test_other_causes_are_refused(phone: Device, bea: Actor, cause: str) -> None:
+    certificate = hang_certificate(phone)
     with pytest.raises(InvalidInput):
-        revoke(bea, hang_certificate(phone), cause)
+        revoke(bea, certificate, cause)
+    assert unchanged(certificate)
+    assert (events(), BlockedKey.objects.count(), CrlChange.objects.count()) == ([], 0, 0)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "4111 1111 1111 1111"])
@@ -237,11 +246,29 @@ def test_held_apart_stays_on_hold_while_the_device_is_off(phone: Device, bea: Ac
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_that_is_revoked_while_it_is_signed_gives_no_certificate(phone: Device, bea: Actor) -> None:
+def test_a_key_that_is_revoked_while_it_is_signed_gives_no_certificate(
+    phone: Device, bea: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_ca(phone.bank)
     first = certify(phone, number=7)
-    revoke(bea, first, "key-compromise", "Stolen")
-    with pytest.raises(InvalidState):
+
+    def meanwhile(*values: Any) -> Issued:
+        revoke(bea, first, "key-compromise", "Stolen")
+        return issue(*values)
+
+    monkeypatch.setattr(issuance, "issue", meanwhile)
+    with pytest.raises(InvalidState) as refused:
         certify(phone, number=7)
-    assert not Certificate.objects.live().exists()
+    assert refused.value.code == "signing-aborted"
+    assert list(Certificate.objects.order_by("reserved_at").values_list("state", flat=True)) == ["REVOKED", "ABORTED"]
     assert ocsp.refresh() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_signed_of_a_key_that_is_blocked_is_thrown_away(phone: Device, bea: Actor) -> None:
+    make_ca(phone.bank)
+    revoke(bea, certify(phone, number=7), "key-compromise", "Stolen")
+    with pytest.raises(InvalidState) as refused:
+        certify(phone, number=7)
+    assert refused.value.code == "key-blocked"
+    assert not Certificate.objects.live().exists()

@@ -5,7 +5,7 @@ from django.test import Client
 
 from devices.models import Device
 from devices.tests.factories import make_bank, make_customer, make_device, make_staff
-from pki.models import Certificate, CertificateAuthority, PublishedCrl
+from pki.models import BlockedKey, Certificate, CertificateAuthority, PublishedCrl
 from pki.operations.crls import publish_due
 from pki.tests.factories import hang_certificate, make_ca
 from portal.accounts.roles import Role
@@ -46,6 +46,18 @@ def test_the_page_says_what_it_does_and_then_does_it(bea: Client, phone: Device)
     assert (answer.status_code, answer["Location"], state(certificate)) == (302, url(certificate), "REVOKED")
     event = AuditEvent.objects.get(event="certificate.revoked")
     assert event.reason == "Replaced"
+
+
+def test_of_one_that_is_over_only_the_key_is_left_to_block(bea: Client, phone: Device) -> None:
+    certificate = hang_certificate(phone)
+    assert bea.get(url(certificate, "revoke")).context["form"]["cause"].value() == ""
+    Certificate.objects.filter(pk=certificate.pk).update(state="EXPIRED")
+    assert bea.get(url(certificate, "revoke")).context["form"]["cause"].value() == "key-compromise"
+    late = bea.post(url(certificate, "revoke"), {"cause": "superseded", "reason": "Replaced"})
+    assert (late.status_code, state(certificate), BlockedKey.objects.count()) == (409, "EXPIRED", 0)
+    done = bea.post(url(certificate, "revoke"), {"cause": "key-compromise", "reason": "Found on a forum"})
+    assert (done.status_code, state(certificate), BlockedKey.objects.count()) == (302, "EXPIRED", 1)
+    assert [code for _, code, *_ in refusals()] == ["certificate-state-not-valid"]
 
 
 def test_a_compromised_key_is_told_with_everything_that_ended(bea: Client, phone: Device) -> None:
@@ -122,12 +134,12 @@ def test_health_takes_the_same_queries_however_many_authorities(bea: Client, pho
             key_name="none", key_id=f"{number:040x}", serial=f"{number:040x}", der=b"0", not_before=clock.now(),
             not_after=root.not_after, created_at=clock.now(),
         )  # fmt: skip
-    publish_due_now = PublishedCrl.objects.count()
-    assert publish_due_now == 0
     bea.get("/certificates/health")
     with at_most(12):
         page = bea.get("/certificates/health")
-    assert len(page.context["authorities"]) == 2 + more
+    names = [one["name"] for one in page.context["authorities"]]
+    assert len(names) == 2 + more
+    assert {f"Old {number}" for number in range(more)} < set(names)
 
 
 def test_health_shows_lists_and_publishes(bea: Client, phone: Device) -> None:

@@ -6,14 +6,14 @@ import pytest
 
 from devices.models import Device
 from devices.states import DeviceStatus
-from devices.tests.factories import customer_actor, make_bank, make_customer, make_device, make_staff, staff_actor
+from devices.tests.factories import customer_actor, make_customer, make_device, make_staff, staff_actor
 from pki.models import Certificate, CertificatePolicy, Rotation
 from pki.operations import ending
 from pki.operations.rotation_keys import rotate_with_key
 from pki.operations.rotation_proof import note_use, proof_text, prove_certificate
 from pki.operations.rotation_sweeps import plan_rotations
 from pki.states import CertificateState, RevocationReason, RotationState
-from pki.tests.factories import certify, make_ca
+from pki.tests.factories import token_gone
 from pki.tests.rotating import due, events, later, live, told, worked
 from pki.x509.tests.makers import private, request, sign
 from portal.accounts.models import User
@@ -24,23 +24,6 @@ from portal.core.errors import DomainError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SYSTEM = Actor.system("test")
-
-
-@pytest.fixture
-def ada() -> User:
-    bank = make_bank()
-    make_ca(bank)
-    return make_customer(bank)
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
-
-
-@pytest.fixture
-def old(phone: Device) -> Certificate:
-    return certify(phone, number=1)
 
 
 def renew(ada: User, phone: Device, number: int, **values: Any) -> Certificate:
@@ -120,7 +103,7 @@ def test_a_key_store_that_does_not_answer_lets_the_device_try_again(
         plan_rotations()
         worked()
         with monkeypatch.context() as patched:
-            patched.setattr("pki.operations.issuance.signer_of", lambda owner: 1 / 0)
+            patched.setattr("pki.operations.issuance.signer_of", token_gone)
             with pytest.raises(DomainError) as error:
                 renew(ada, phone, 2)
         assert error.value.code == "signing-failed"

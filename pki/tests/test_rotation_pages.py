@@ -11,7 +11,7 @@ from devices.models import Device
 from devices.tests.factories import make_bank, make_customer, make_device, make_staff
 from pki.models import Certificate, CertificateAuthority, CertificatePolicy, Rotation
 from pki.operations.rotation_sweeps import plan_rotations
-from pki.tests.factories import certify, make_ca
+from pki.tests.factories import certify, token_gone
 from pki.tests.rotating import due, events, later, worked
 from portal.accounts.models import User
 from portal.accounts.roles import Role
@@ -24,20 +24,8 @@ LIST = "/certificates/rotations"
 
 
 @pytest.fixture
-def ada() -> User:
-    bank = make_bank()
-    make_ca(bank)
-    return make_customer(bank)
-
-
-@pytest.fixture
 def phone(ada: User) -> Device:
     return make_device(ada, nickname="Ada's phone")
-
-
-@pytest.fixture
-def old(phone: Device) -> Certificate:
-    return certify(phone, number=1)
 
 
 @pytest.fixture
@@ -98,7 +86,7 @@ def test_what_nobody_takes_up_is_among_what_is_stuck(ada: User, phone: Device, o
 def test_one_rotation_tells_every_try(ada: User, phone: Device, old: Certificate) -> None:
     with later(due(old)):
         plan_rotations()
-        with mock.patch("pki.operations.issuance.signer_of", side_effect=RuntimeError("token gone")):
+        with mock.patch("pki.operations.issuance.signer_of", token_gone):
             worked()
         client, path = browser(ada), reverse("pki:rotation", args=[Rotation.objects.get().pk])
         html = page(client, path)
@@ -172,7 +160,7 @@ def test_one_that_was_given_up_can_be_tried_again(ada: User, phone: Device, old:
     at = old.not_after - timedelta(minutes=6)
     with later(at):
         plan_rotations()
-        with mock.patch("pki.operations.issuance.signer_of", side_effect=RuntimeError("token gone")):
+        with mock.patch("pki.operations.issuance.signer_of", token_gone):
             worked()
         client, path = browser(ada), reverse("pki:rotation", args=[Rotation.objects.get().pk])
         assert "Try again now" in page(client, path)

@@ -27,7 +27,7 @@ from pki.operations.rotation_sweeps import close_late, end_overlaps, plan_rotati
 from pki.operations.rotations import rotate_certificate
 from pki.rotation_schedule import window_opens
 from pki.states import CertificateState, RevocationReason, RotationState
-from pki.tests.factories import certify, make_ca
+from pki.tests.factories import certify, make_ca, token_gone
 from pki.tests.rotating import due, events, later, live, told, worked
 from portal import jobs
 from portal.accounts.models import User
@@ -42,20 +42,8 @@ SYSTEM = Actor.system("test")
 
 
 @pytest.fixture
-def ada() -> User:
-    bank = make_bank()
-    make_ca(bank)
-    return make_customer(bank)
-
-
-@pytest.fixture
 def phone(ada: User) -> Device:
     return make_device(ada, push_handle="token-of-the-phone")
-
-
-@pytest.fixture
-def old(phone: Device) -> Certificate:
-    return certify(phone, number=1)
 
 
 def rotation() -> Rotation:
@@ -231,7 +219,7 @@ def test_a_try_that_fails_is_written_down_and_tried_again_with_a_fresh_serial(
     with later(due(old)):
         plan_rotations()
         planned = rotation().new_id_planned
-        with mock.patch("pki.operations.issuance.signer_of", side_effect=RuntimeError("token gone")):
+        with mock.patch("pki.operations.issuance.signer_of", token_gone):
             assert worked() == 0
         one = rotation()
         assert (one.state, one.attempts) == (RotationState.PLANNED, 1)
@@ -248,7 +236,7 @@ def test_a_try_that_fails_is_written_down_and_tried_again_with_a_fresh_serial(
 def test_the_last_try_that_fails_gives_up_and_is_not_planned_again(old: Certificate) -> None:
     with later(old.not_after - timedelta(minutes=6)):
         plan_rotations()
-        with mock.patch("pki.operations.issuance.signer_of", side_effect=RuntimeError("token gone")):
+        with mock.patch("pki.operations.issuance.signer_of", token_gone):
             worked()
         assert rotation().state == RotationState.FAILED
         assert [outcome for outcome, _ in told(rotation())] == ["failed", "given-up"]

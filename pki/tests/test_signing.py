@@ -22,13 +22,13 @@ from devices.tests.factories import (
     staff_actor,
 )
 from pki.models import BlockedKey, Certificate, CertificatePolicy, CertificateRequest
-from pki.operations import issuance, signing
+from pki.operations import bundles, issuance, signing
 from pki.operations.bundles import take_bundle
 from pki.operations.ending import hold
 from pki.operations.requests import end_open_requests, request_certificate
 from pki.operations.signing import issue_ready, reject_request, sign_request, sweep
 from pki.states import CertificateState, RequestState
-from pki.tests.factories import csr_for, make_ca
+from pki.tests.factories import csr_for, token_gone
 from pki.x509.building import issue
 from pki.x509.tests.makers import extension
 from portal import jobs
@@ -58,23 +58,6 @@ from portal.tests.threads import race
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def ada() -> User:
-    bank = make_bank()
-    make_ca(bank)
-    return make_customer(bank)
-
-
-@pytest.fixture
-def phone(ada: User) -> Device:
-    return make_device(ada)
-
-
-@pytest.fixture
-def officer(ada: User) -> Actor:
-    return staff_actor(make_staff(ada.bank, Role.SECURITY_OFFICER, "Bea"))
-
-
 def asked(device: Device, *extensions: bytes, **values: Any) -> CertificateRequest:
     csr = b"" if "key_algorithm" in values else csr_for(device, *extensions, kind=values.pop("kind", "p256"))
     actor = values.pop("actor", None) or customer_actor(device.owner)
@@ -101,11 +84,11 @@ def refused(
     return error.value
 
 
-def test_the_certificate_is_the_registrys(phone: Device, officer: Actor) -> None:
+def test_the_certificate_is_the_registrys(phone: Device, bea: Actor) -> None:
     request = asked(phone, kind="rsa-2048")
     before = AuditEvent.objects.count()
     with jobs.recorded() as rung:
-        signed = sign_request(actor=officer, csr_id=request.public_id, days=30, reason="Looks right")
+        signed = sign_request(actor=bea, csr_id=request.public_id, days=30, reason="Looks right")
         assert [ring.name for ring in rung] == ["pki.presign"]
     assert signed.certificate is not None
     found = read(signed.certificate)
@@ -114,20 +97,20 @@ def test_the_certificate_is_the_registrys(phone: Device, officer: Actor) -> None
     usage = found.extensions.get_extension_for_class(x509.KeyUsage).value
     assert (usage.digital_signature, usage.key_encipherment, usage.data_encipherment) == (True, True, False)
     assert (found.not_valid_after_utc - found.not_valid_before_utc).days == 29  # to the last second of the 30th
-    assert (signed.request.state, signed.request.decided_by_id) == (RequestState.ISSUED, officer.user_id)
+    assert (signed.request.state, signed.request.decided_by_id) == (RequestState.ISSUED, bea.user_id)
     assert signed.request.terms["days"] == 30
     told = list(AuditEvent.objects.order_by("pk").values_list("event", "actor_label"))[before:]
-    assert told == [(event, officer.label) for event in ("certificate.started", "csr.allowed", "certificate.issued")]
+    assert told == [(event, bea.label) for event in ("certificate.started", "csr.allowed", "certificate.issued")]
 
 
-def test_only_what_both_ask_for_is_granted(phone: Device, officer: Actor) -> None:
+def test_only_what_both_ask_for_is_granted(phone: Device, bea: Actor) -> None:
     signature_only = extension("2.5.29.15", bytes.fromhex("03020780"), critical=True)
     narrow = asked(phone, signature_only, kind="rsa-2048")
     both = ["digital-signature", "key-encipherment"]
-    signed = sign_request(actor=officer, csr_id=narrow.public_id, uses=both, purposes=["client-auth"])
+    signed = sign_request(actor=bea, csr_id=narrow.public_id, uses=both, purposes=["client-auth"])
     assert signed.request.terms["uses"] == ["digital-signature"]
     wide = asked(phone, kind="rsa-2048")
-    signed = sign_request(actor=officer, csr_id=wide.public_id, uses=["digital-signature"])
+    signed = sign_request(actor=bea, csr_id=wide.public_id, uses=["digital-signature"])
     assert signed.request.terms["uses"] == ["digital-signature"]
 
 
@@ -144,15 +127,13 @@ def test_only_what_both_ask_for_is_granted(phone: Device, officer: Actor) -> Non
         ({"purposes": ["launch-rockets"]}, {"asks-unknown"}),
     ],
 )
-def test_more_than_the_profile_is_refused(
-    terms: dict[str, Any], rules: set[str], phone: Device, officer: Actor
-) -> None:
-    error = refused(RulesBroken, "ask-refused", asked(phone), officer, **terms)
+def test_more_than_the_profile_is_refused(terms: dict[str, Any], rules: set[str], phone: Device, bea: Actor) -> None:
+    error = refused(RulesBroken, "ask-refused", asked(phone), bea, **terms)
     assert isinstance(error, RulesBroken)
     assert {one.rule for one in error.findings} == rules
 
 
-def test_who_may_sign(ada: User, phone: Device, officer: Actor) -> None:
+def test_who_may_sign(ada: User, phone: Device, bea: Actor) -> None:
     request = asked(phone)
     operator = staff_actor(make_staff(ada.bank))
     for actor in (operator, customer_actor(ada, phone)):
@@ -162,56 +143,56 @@ def test_who_may_sign(ada: User, phone: Device, officer: Actor) -> None:
     stranger = staff_actor(make_staff(make_bank(), Role.SECURITY_OFFICER))
     refused(NotFound, "not-found", request, stranger)
     with pytest.raises(NotFound):
-        sign_request(actor=officer, csr_id=ids.spell("CSR", ids.new_id()))
+        sign_request(actor=bea, csr_id=ids.spell("CSR", ids.new_id()))
     assert sign_request(actor=bank_actor(ada.bank), csr_id=request.public_id).certificate
 
 
-def test_whoever_asked_does_not_sign(phone: Device, officer: Actor) -> None:
-    request = asked(phone, actor=officer)
-    refused(Forbidden, "maker-is-checker", request, officer)
+def test_whoever_asked_does_not_sign(phone: Device, bea: Actor) -> None:
+    request = asked(phone, actor=bea)
+    refused(Forbidden, "maker-is-checker", request, bea)
     with pytest.raises(Forbidden):
-        reject_request(actor=officer, csr_id=request.public_id, reason="On second thoughts")
+        reject_request(actor=bea, csr_id=request.public_id, reason="On second thoughts")
     assert sign_request(actor=bank_actor(phone.bank), csr_id=request.public_id).certificate
 
 
-def test_a_decision_is_made_once(phone: Device, officer: Actor) -> None:
+def test_a_decision_is_made_once(phone: Device, bea: Actor) -> None:
     signed, rejected = asked(phone), asked(phone)
-    sign_request(actor=officer, csr_id=signed.public_id)
-    reject_request(actor=officer, csr_id=rejected.public_id, reason="Unknown phone")
+    sign_request(actor=bea, csr_id=signed.public_id)
+    reject_request(actor=bea, csr_id=rejected.public_id, reason="Unknown phone")
     assert (fresh(rejected).state, fresh(rejected).reason) == (RequestState.REJECTED, "Unknown phone")
     for request in (signed, rejected):
-        refused(Conflict, "already-decided", request, officer)
+        refused(Conflict, "already-decided", request, bea)
         with pytest.raises(Conflict):
-            reject_request(actor=officer, csr_id=request.public_id, reason="Again")
+            reject_request(actor=bea, csr_id=request.public_id, reason="Again")
 
 
-def test_what_stands_in_the_way(phone: Device, officer: Actor) -> None:
+def test_what_stands_in_the_way(phone: Device, bea: Actor) -> None:
     request = asked(phone)
     with pytest.raises(InvalidInput):
-        reject_request(actor=officer, csr_id=request.public_id, reason=" ")
+        reject_request(actor=bea, csr_id=request.public_id, reason=" ")
     with time_machine.travel(request.expires_at, tick=False):
-        refused(Expired, "request-expired", request, officer)
+        refused(Expired, "request-expired", request, bea)
     Device.objects.filter(pk=phone.pk).update(
         status=DeviceStatus.INACTIVE, held_by=HeldBy.BANK, switched_off_at=clock.now()
     )
-    refused(InvalidState, "device-not-active", request, officer)
+    refused(InvalidState, "device-not-active", request, bea)
     Device.objects.filter(pk=phone.pk).update(status=DeviceStatus.ACTIVE, held_by=HeldBy.NOBODY)
     BlockedKey.objects.create(fingerprint=request.key_fingerprint, reason="x", blocked_at=clock.now())
-    refused(RulesBroken, "key-blocked", request, officer)
+    refused(RulesBroken, "key-blocked", request, bea)
 
 
-def test_a_narrower_profile_counts_for_requests_that_wait(phone: Device, officer: Actor) -> None:
+def test_a_narrower_profile_counts_for_requests_that_wait(phone: Device, bea: Actor) -> None:
     request = asked(phone)
     CertificatePolicy.objects.update(profiles={"device": {"keys": ["rsa-2048"]}})
-    error = refused(RulesBroken, "ask-refused", request, officer)
+    error = refused(RulesBroken, "ask-refused", request, bea)
     assert isinstance(error, RulesBroken)
     assert [one.rule for one in error.findings] == ["key-not-in-profile"]
 
 
 @pytest.mark.parametrize("number", [8])
-def test_many_sign_one_request(number: int, phone: Device, officer: Actor) -> None:
+def test_many_sign_one_request(number: int, phone: Device, bea: Actor) -> None:
     request = asked(phone)
-    outcomes = race(number, lambda _: sign_request(actor=officer, csr_id=request.public_id))
+    outcomes = race(number, lambda _: sign_request(actor=bea, csr_id=request.public_id))
     errors = [one for one in outcomes if isinstance(one, Exception)]
     assert len(errors) == number - 1, outcomes
     assert {getattr(one, "code", one) for one in errors} == {"already-decided"}
@@ -219,22 +200,51 @@ def test_many_sign_one_request(number: int, phone: Device, officer: Actor) -> No
 
 
 def test_a_key_store_that_is_down_lets_the_request_wait(
-    phone: Device, officer: Actor, monkeypatch: pytest.MonkeyPatch
+    phone: Device, bea: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = asked(phone)
-
-    def broken(*_: object) -> None:
-        raise RuntimeError("no token")
-
-    monkeypatch.setattr(issuance, "signer_of", broken)
+    monkeypatch.setattr(issuance, "signer_of", token_gone)
     with pytest.raises(Unavailable):
-        sign_request(actor=officer, csr_id=request.public_id)
+        sign_request(actor=bea, csr_id=request.public_id)
     waiting = fresh(request)
     assert (waiting.state, waiting.decided_by, waiting.terms) == (RequestState.PENDING, None, {})
     assert Certificate.objects.get().state == CertificateState.ABORTED
     monkeypatch.undo()
-    assert sign_request(actor=officer, csr_id=request.public_id).certificate
+    assert sign_request(actor=bea, csr_id=request.public_id).certificate
     assert Certificate.objects.values("serial").distinct().count() == 2
+
+
+def test_an_error_of_ours_is_not_called_the_key_stores(
+    phone: Device, bea: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = asked(phone)
+    monkeypatch.setattr(issuance, "prepare", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        sign_request(actor=bea, csr_id=request.public_id)
+    assert fresh(request).state == RequestState.PENDING
+    assert Certificate.objects.get().state == CertificateState.ABORTED
+    assert AuditEvent.objects.get(event="certificate.aborted").reason == "an error of the portal"
+
+
+def test_one_that_breaks_something_does_not_stop_the_sweep(
+    phone: Device, bea: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = []
+    for device in (phone, make_device(phone.owner)):
+        request, approval = two_people(device, bea)
+        approved(approval, make_staff(phone.bank, Role.APPROVER, "Avi"))
+        requests.append(request)
+    tried: list[str] = []
+
+    def breaks_once(request_id: str) -> None:
+        tried.append(request_id)
+        if len(tried) == 1:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(signing, "issue_ready", breaks_once)
+    with time_machine.travel(clock.now() + signing.LEFT_BEHIND * 2, tick=False):
+        sweep()
+    assert tried == [str(request.pk) for request in requests]
 
 
 # Two people.
@@ -256,11 +266,11 @@ def two_people(phone: Device, actor: Actor, **terms: Any) -> tuple[CertificateRe
     with pytest.raises(ApprovalRequired):
         sign_request(actor=actor, csr_id=request.public_id, **terms)
     assert fresh(request).state == RequestState.PENDING
-    return request, ApprovalRequest.objects.get()
+    return request, ApprovalRequest.objects.open().get()
 
 
-def test_with_two_people_a_worker_signs_by_the_approved_terms(phone: Device, officer: Actor) -> None:
-    request, approval = two_people(phone, officer, days=10)
+def test_with_two_people_a_worker_signs_by_the_approved_terms(phone: Device, bea: Actor) -> None:
+    request, approval = two_people(phone, bea, days=10)
     with jobs.recorded() as rung:
         done = approved(approval, make_staff(phone.bank, Role.APPROVER, "Avi"))
         assert ("pki.issue", str(request.pk)) in rung
@@ -273,6 +283,20 @@ def test_with_two_people_a_worker_signs_by_the_approved_terms(phone: Device, off
     assert fresh(request).state == RequestState.ISSUED
 
 
+def test_whoever_asked_for_the_certificate_does_not_approve_its_signing_either(phone: Device, bea: Actor) -> None:
+    """He made the request as an operator, and has the approvers' role by now."""
+    avi = make_staff(phone.bank, Role.OPERATOR, "Avi")
+    request = asked(phone, actor=staff_actor(avi))
+    CertificatePolicy.objects.update(sign_needs_two=True)
+    with pytest.raises(ApprovalRequired):
+        sign_request(actor=bea, csr_id=request.public_id)
+    User.objects.filter(pk=avi.pk).update(role=Role.APPROVER)
+    avi.refresh_from_db()
+    done = approved(ApprovalRequest.objects.open().get(), avi)
+    assert (done.state, done.error_code) == ("FAILED", "maker-is-checker")
+    assert fresh(request).state == RequestState.PENDING
+
+
 def test_a_banks_server_asks_for_the_second_person_by_its_own_scope(phone: Device) -> None:
     client = make_application(phone.bank, kind="bank", allowed_scopes=["pki:sign"])
     request, approval = two_people(phone, client_actor(client, channel=Channel.ADIBA))
@@ -280,8 +304,8 @@ def test_a_banks_server_asks_for_the_second_person_by_its_own_scope(phone: Devic
     assert fresh(request).state == RequestState.READY
 
 
-def test_the_sweep_signs_what_no_worker_heard_of(phone: Device, officer: Actor) -> None:
-    request, approval = two_people(phone, officer)
+def test_the_sweep_signs_what_no_worker_heard_of(phone: Device, bea: Actor) -> None:
+    request, approval = two_people(phone, bea)
     approved(approval, make_staff(phone.bank, Role.APPROVER, "Avi"))
     sweep()
     assert fresh(request).state == RequestState.READY  # a worker may just be at it
@@ -291,11 +315,11 @@ def test_the_sweep_signs_what_no_worker_heard_of(phone: Device, officer: Actor) 
 
 
 def test_what_was_allowed_is_tried_a_few_times_and_then_waits_for_people(
-    phone: Device, officer: Actor, monkeypatch: pytest.MonkeyPatch
+    phone: Device, bea: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request, approval = two_people(phone, officer)
+    request, approval = two_people(phone, bea)
     approved(approval, make_staff(phone.bank, Role.APPROVER, "Avi"))
-    monkeypatch.setattr(issuance, "signer_of", lambda _: 1 / 0)
+    monkeypatch.setattr(issuance, "signer_of", token_gone)
     for left in range(issuance.MOST_TRIES, 0, -1):
         assert fresh(request).state == RequestState.READY, left
         with pytest.raises(Unavailable):
@@ -304,8 +328,8 @@ def test_what_was_allowed_is_tried_a_few_times_and_then_waits_for_people(
     assert Certificate.objects.filter(state=CertificateState.ABORTED).count() == issuance.MOST_TRIES
 
 
-def test_a_device_switched_off_after_the_approval_gets_none(phone: Device, officer: Actor) -> None:
-    request, approval = two_people(phone, officer)
+def test_a_device_switched_off_after_the_approval_gets_none(phone: Device, bea: Actor) -> None:
+    request, approval = two_people(phone, bea)
     approved(approval, make_staff(phone.bank, Role.APPROVER, "Avi"))
     Device.objects.filter(pk=phone.pk).update(
         status=DeviceStatus.INACTIVE, held_by=HeldBy.BANK, switched_off_at=clock.now()
@@ -318,7 +342,7 @@ def test_a_device_switched_off_after_the_approval_gets_none(phone: Device, offic
 
 
 def test_what_is_signed_for_a_device_that_goes_is_thrown_away(
-    phone: Device, officer: Actor, monkeypatch: pytest.MonkeyPatch
+    phone: Device, bea: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = asked(phone)
 
@@ -329,7 +353,7 @@ def test_what_is_signed_for_a_device_that_goes_is_thrown_away(
 
     monkeypatch.setattr(issuance, "issue", meanwhile)
     with pytest.raises(InvalidState) as error:
-        sign_request(actor=officer, csr_id=request.public_id)
+        sign_request(actor=bea, csr_id=request.public_id)
     assert error.value.code == "signing-aborted"
     assert fresh(request).state == RequestState.REJECTED
     assert Certificate.objects.get().state == CertificateState.ABORTED
@@ -340,15 +364,15 @@ def test_what_is_signed_for_a_device_that_goes_is_thrown_away(
 PHRASE = "correct horse battery"
 
 
-def with_key(phone: Device, officer: Actor, algorithm: str = "EC") -> CertificateRequest:
+def with_key(phone: Device, bea: Actor, algorithm: str = "EC") -> CertificateRequest:
     request = asked(phone, key_algorithm=algorithm)
-    sign_request(actor=officer, csr_id=request.public_id)
+    sign_request(actor=bea, csr_id=request.public_id)
     return request
 
 
 @pytest.mark.parametrize("algorithm", ["EC", "ED25519", "RSA"])
-def test_key_and_certificate_go_out_once(algorithm: str, phone: Device, officer: Actor) -> None:
-    request = with_key(phone, officer, algorithm)
+def test_key_and_certificate_go_out_once(algorithm: str, phone: Device, bea: Actor) -> None:
+    request = with_key(phone, bea, algorithm)
     owner = customer_actor(phone.owner)
     bundle = take_bundle(actor=owner, csr_id=request.public_id, passphrase=PHRASE)
     key, leaf, chain = load_key_and_certificates(bundle.content, PHRASE.encode())
@@ -369,10 +393,10 @@ def test_key_and_certificate_go_out_once(algorithm: str, phone: Device, officer:
     assert error.value.code == "bundle-taken"
 
 
-def test_the_bundle_is_the_owners(ada: User, phone: Device, officer: Actor) -> None:
-    request = with_key(phone, officer)
+def test_the_bundle_is_the_owners(ada: User, phone: Device, bea: Actor) -> None:
+    request = with_key(phone, bea)
     cem = make_customer(ada.bank, "Cem")
-    attempts = [(officer, "owner-only"), (bank_actor(ada.bank), "owner-only"), (customer_actor(cem), "not-found")]
+    attempts = [(bea, "owner-only"), (bank_actor(ada.bank), "owner-only"), (customer_actor(cem), "not-found")]
     attempts.append((customer_actor(ada, make_device(ada)), "token-bound-elsewhere"))
     for actor, code in attempts:
         with pytest.raises(DomainError) as error:
@@ -382,26 +406,54 @@ def test_the_bundle_is_the_owners(ada: User, phone: Device, officer: Actor) -> N
 
 
 @pytest.mark.parametrize("phrase", ["", "short", "x" * 11, "x" * 12, "abababababab", "tab\tin the middle", "x" * 129])
-def test_a_weak_passphrase_is_refused(phrase: str, phone: Device, officer: Actor) -> None:
+def test_a_weak_passphrase_is_refused(phrase: str, phone: Device, bea: Actor) -> None:
     with pytest.raises(InvalidInput):
         take_bundle(actor=customer_actor(phone.owner), csr_id="CSR_1", passphrase=phrase)
 
 
-def test_there_is_no_bundle_without_a_key_and_a_live_certificate(phone: Device, officer: Actor) -> None:
+def test_there_is_no_bundle_without_a_key_and_a_live_certificate(phone: Device, bea: Actor) -> None:
     owner = customer_actor(phone.owner)
     waiting, own = asked(phone, key_algorithm="EC"), asked(phone)
-    sign_request(actor=officer, csr_id=own.public_id)
-    held = with_key(phone, officer)
+    sign_request(actor=bea, csr_id=own.public_id)
+    held = with_key(phone, bea)
     with transaction.atomic():
-        hold(officer, Certificate.objects.get(request=held))
+        hold(bea, Certificate.objects.get(request=held))
     for request, code in ((waiting, "not-issued"), (own, "no-server-key"), (held, "certificate-not-live")):
         with pytest.raises(InvalidState) as error:
             take_bundle(actor=owner, csr_id=request.public_id, passphrase=PHRASE)
         assert error.value.code == code
 
 
-def test_many_fetch_one_bundle(phone: Device, officer: Actor) -> None:
-    request = with_key(phone, officer)
+@pytest.mark.parametrize(
+    ("meanwhile", "code"), [("hold", "certificate-not-live"), ("expire", "certificate-not-live"), ("go", "not-found")]
+)
+def test_what_came_between_is_told_as_it_is(
+    meanwhile: str, code: str, phone: Device, bea: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = with_key(phone, bea)
+    made = bundles._pkcs12
+
+    def slow(*values: Any) -> bytes:
+        content = made(*values)
+        with transaction.atomic():
+            if meanwhile == "hold":
+                hold(bea, Certificate.objects.get())
+            elif meanwhile == "expire":
+                Certificate.objects.update(not_after=clock.now())
+            else:
+                Device.objects.update(owner=make_customer(phone.bank, "Cem"))
+        return content
+
+    monkeypatch.setattr(bundles, "_pkcs12", slow)
+    with pytest.raises(DomainError) as error:
+        take_bundle(actor=customer_actor(phone.owner), csr_id=request.public_id, passphrase=PHRASE)
+    assert error.value.code == code
+    assert (bool(fresh(request).key_sealed), fresh(request).bundle_taken_at) == (True, None)
+    assert not AuditEvent.objects.filter(event="bundle.taken").exists()
+
+
+def test_many_fetch_one_bundle(phone: Device, bea: Actor) -> None:
+    request = with_key(phone, bea)
     owner = customer_actor(phone.owner)
     outcomes = race(4, lambda _: take_bundle(actor=owner, csr_id=request.public_id, passphrase=PHRASE))
     codes = sorted(getattr(one, "code", "taken") for one in outcomes)

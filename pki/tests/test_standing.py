@@ -8,23 +8,16 @@ from django.db import transaction
 
 from devices.models import Device
 from devices.queries import posture_of
-from devices.tests.factories import customer_actor, make_bank, make_customer, make_device
+from devices.tests.factories import customer_actor
 from pki.operations.ending import hold, revoke
 from pki.operations.requests import request_certificate
 from pki.states import RevocationReason
-from pki.tests.factories import certify, csr_for, make_ca
+from pki.tests.factories import certify, csr_for
 from portal.api.tests.doors import at_most
 from portal.core import clock
 from portal.core.actor import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def phone() -> Device:
-    bank = make_bank()
-    make_ca(bank)
-    return make_device(make_customer(bank))
 
 
 def says(device: Device) -> tuple[str, bool, str]:

@@ -27,6 +27,7 @@ from pki.operations.crls import publish
 from pki.operations.hierarchy import BankSetUp, set_up_bank
 from pki.states import CaState
 from pki.tests.factories import certify
+from pki.tests.outside import needs_openssl, openssl
 from pki.x509.keys_policy import describe_key
 from pki.x509.pem import pem_of
 from pki.x509.signing import holds
@@ -35,7 +36,7 @@ from portal.core.actor import Actor
 from portal.core.errors import InvalidInput, Unavailable
 from portal.tests.threads import race
 
-pytestmark = [*pytestmark, pytest.mark.django_db(transaction=True)]
+pytestmark = [*pytestmark, needs_openssl, pytest.mark.django_db(transaction=True)]
 SYSTEM = Actor.system("test")
 
 
@@ -59,11 +60,10 @@ def verify(folder: Path, root: bytes, issuing: bytes, crls: list[bytes], leaf: b
     (folder / "crls.pem").write_bytes(
         b"".join(x509.load_der_x509_crl(crl).public_bytes(Encoding.PEM) for crl in crls)
     )
-    command = ["openssl", "verify", "-CAfile", "root.pem", "-untrusted", "issuing.pem", "-crl_check_all"]
-    done = subprocess.run(
-        [*command, "-CRLfile", "crls.pem", "leaf.pem"], cwd=folder, capture_output=True, text=True, timeout=60
-    )
-    return done.stdout.strip() or done.stderr
+    return openssl(
+        "verify", "-CAfile", "root.pem", "-untrusted", "issuing.pem", "-crl_check_all", "-CRLfile", "crls.pem",
+        "leaf.pem", expect=None, folder=folder,
+    ).strip()  # fmt: skip
 
 
 def ocsp_status(leaf: bytes, authority: CertificateAuthority) -> ocsp.OCSPCertStatus:
@@ -158,17 +158,18 @@ from pki.keystore.pkcs11 import token
 from pki.x509.signing import holds, public_key_of, sign_bytes
 one = token(*sys.argv[1:])
 signer = one.signer("at the fork")
-held = threading.Event()
+held, over = threading.Event(), threading.Event()
 def keep():
     with one._lock:
         held.set()
-        threading.Event().wait(2)
+        over.wait()
 threading.Thread(target=keep, daemon=True).start()
 held.wait()
 child = os.fork()
 if child == 0:
     os._exit(0 if holds(public_key_of(signer), sign_bytes(signer, b"x"), b"x") else 1)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+over.set()
 """
 
 

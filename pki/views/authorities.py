@@ -1,6 +1,5 @@
 """The portal's pages about authorities and the certificate policy. They translate; the operations decide."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,11 +18,10 @@ from pki.screens import authorities as screens
 from pki.states import CaRole, CaState
 from pki.x509.pem import pem_of
 from portal.audit.queries import timeline_of
-from portal.core.errors import DomainError, Forbidden, NotFound
+from portal.core.errors import NotFound
 from portal.web.access import StaffRequest, signed_in
+from portal.web.attempts import attempt
 from portal.web.events import event_row
-from portal.web.forms import PortalForm
-from portal.web.refusals import write_refusal
 from portal.web.waiting import badges
 
 TIMELINE = 20
@@ -56,7 +54,7 @@ def authority_chain(request: StaffRequest, authority_id: UUID) -> HttpResponse:
     authority = _authority(request, authority_id)
     ders = [bytes(one.der) for one in queries.chain_of(authority)]
     response = HttpResponse("".join(map(pem_of, ders)), content_type="application/x-pem-file")
-    response["Content-Disposition"] = f'attachment; filename="chain-{authority.key_id[:16]}.pem"'
+    response["Content-Disposition"] = f'attachment; filename="chain-{authority.address_key}.pem"'
     return response
 
 
@@ -69,13 +67,11 @@ def roll_over(request: StaffRequest, authority_id: UUID) -> HttpResponse:
     authority = _authority(request, authority_id)
     require_manage(request.actor)
     form = RollOverForm(request.POST)
-    if form.is_valid():
-        values = form.cleaned_data
-        _tried(
-            request,
-            form,
-            lambda: order_roll_over(actor=request.actor, authority_id=authority.public_id, **values),
-        )
+    attempt(
+        request,
+        form,
+        lambda: order_roll_over(actor=request.actor, authority_id=authority.public_id, **form.cleaned_data),
+    )
     return _authority_page(request, authority, form)
 
 
@@ -90,9 +86,7 @@ def policy(request: StaffRequest) -> HttpResponse:
     form = PolicyForm(request.POST if request.method == "POST" else None, now=values_of(found))
     if request.method == "POST":
         require_manage(request.actor)
-        if form.is_valid() and _tried(
-            request, form, lambda: change_certificate_policy(actor=request.actor, **form.wanted())
-        ):
+        if attempt(request, form, lambda: change_certificate_policy(actor=request.actor, **form.wanted())):
             messages.success(request, "Nothing has changed: the policy was so already.")
             return redirect("pki:policy")
     return _policy_page(request, found, form)
@@ -103,19 +97,6 @@ def _authority(request: StaffRequest, authority_id: UUID) -> CertificateAuthorit
     authority = queries.get_authority(request.actor, authority_id)
     request.about = authority
     return authority
-
-
-def _tried(request: StaffRequest, form: PortalForm, operation: Callable[[], object]) -> bool:
-    """Whether the operation went through. What waits for a second person is raised; the rest is shown by the form."""
-    try:
-        operation()
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        write_refusal(request, request.actor, error, request.about)
-        form.refuse(error)
-        return False
-    return True
 
 
 def _authority_page(

@@ -117,14 +117,14 @@ def _certificate(request: StaffRequest, certificate_id: UUID) -> Certificate:
 
 def _page(request: StaffRequest, certificate: Certificate, *, said: lint_run.Said | None = None) -> HttpResponse:
     events = timeline_of("certificate", certificate.pk)[:TIMELINE]
-    successor = successor_of(certificate)
+    successor, key_blocked = successor_of(certificate), is_blocked(certificate.key_fingerprint)
     context = {
         "certificate": screens.facts(certificate),
         "replaced_by": screens.brief(successor) if successor else None,
         "chain": screens.chain(chain_of(certificate)),
-        "key_blocked": is_blocked(certificate.key_fingerprint),
+        "key_blocked": key_blocked,
         "waiting": badges(request.actor, certificate),
-        "actions": screens.steps(request.actor, certificate),
+        "actions": screens.steps(request.actor, certificate, key_blocked=key_blocked),
         "lints": lint_run.is_installed() and bool(certificate.der),
         "said": said,
         "events": [event_row(event, request.actor) for event in events],

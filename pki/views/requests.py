@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from pki import policies
-from pki.forms.requests import RequestSearchForm, SignForm
+from pki.forms.requests import SIGN, RequestSearchForm, SignForm
 from pki.models import CertificateRequest
 from pki.operations.signing import reject_request, sign_request
 from pki.queries.requests import certificate_of, count_by_state, get_request, request_page, story_of
@@ -57,11 +57,12 @@ def decide(request: StaffRequest, request_id: UUID) -> HttpResponse:
     # Asked before the code is used up: a refusal that was certain costs nobody a code.
     policies.require_sign(request.actor, found)
     form = SignForm(request.POST)
-    signs = request.POST.get("decision") == "sign"
 
     def carry_out() -> str:
         fresh_factor(request, form.cleaned_data["code"])
-        return _signed(request, found, form) if signs else _rejected(request, found, form)
+        if form.cleaned_data["decision"] == SIGN:
+            return _signed(request, found, form)
+        return _rejected(request, found, form)
 
     done = attempt(request, form, carry_out)
     if done is None:

@@ -28,7 +28,8 @@ def revoke(request: StaffRequest, certificate_id: UUID) -> HttpResponse:
     """Revoke for good, with a cause."""
     require_revoke(request.actor)
     certificate = _certificate(request, certificate_id)
-    form = RevokeForm(request.POST if request.method == "POST" else None)
+    initial = {"cause": screens.likely_cause(certificate)}
+    form = RevokeForm(request.POST if request.method == "POST" else None, initial=initial)
 
     def carry_out() -> str:
         done = revoke_certificate(actor=request.actor, certificate_id=certificate.public_id, **form.cleaned_data)
@@ -42,7 +43,7 @@ def revoke(request: StaffRequest, certificate_id: UUID) -> HttpResponse:
         "certificate": certificate_screens.row(certificate),
         "form": form,
         "meaning": screens.REVOKE_MEANING,
-        "asks": is_required(request.actor, REVOKE),
+        "asks": screens.ASKS if is_required(request.actor, REVOKE) else "",
         "hold_url": reverse("pki:hold", args=[certificate.pk]),
         **screens.previews(certificate),
     }

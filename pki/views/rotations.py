@@ -8,20 +8,20 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pki.forms.rotations import RateForm, RotationSearchForm, SwitchForm
-from pki.models import CertificateAuthority
+from pki.models import CertificateAuthority, Rotation, RotationType
 from pki.operations.rotation_control import pause_rotations, resume_rotations, set_rotation_rate
 from pki.operations.rotations import rotate_certificate
+from pki.policies import require_manage
 from pki.queries import rotations as queries
 from pki.screens import rotations as screens
 from portal.audit.queries import timeline_of
 from portal.core import ids
-from portal.core.errors import DomainError, Forbidden, NotFound
+from portal.core.errors import NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
 from portal.web.events import event_row
 from portal.web.forms import PortalForm
 from portal.web.paging import list_template, pager
-from portal.web.refusals import write_refusal
 
 TIMELINE = 30
 
@@ -76,6 +76,7 @@ def rate(request: StaffRequest, authority_id: UUID) -> HttpResponse:
     """Change how many a minute an authority signs for rotation."""
     if request.method != "POST":
         return redirect("pki:rotations")
+    require_manage(request.actor)
     authority = _authority(request, authority_id)
     form = RateForm(request.POST, prefix="rate")
 
@@ -92,15 +93,16 @@ def rate(request: StaffRequest, authority_id: UUID) -> HttpResponse:
 @signed_in
 def rotate(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Renew a device's certificate now, in its window or not."""
-    try:
-        rotation = rotate_certificate(
-            actor=request.actor, device_id=str(device_id), rotation_type="MANUAL", force=True
+    form = PortalForm(request.POST)  # a button without fields
+
+    def work() -> Rotation:
+        return rotate_certificate(
+            actor=request.actor, device_id=str(device_id), rotation_type=RotationType.MANUAL, force=True
         )
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        write_refusal(request, request.actor, error, None)
-        messages.error(request, error.message)
+
+    rotation = attempt(request, form, work)
+    if rotation is None:
+        messages.error(request, " ".join(map(str, form.non_field_errors())))
         return redirect("devices:detail", device_id)
     messages.success(request, "A worker renews the certificate now.")
     return redirect("pki:rotation", rotation.pk)

@@ -30,6 +30,7 @@ REASONS: Final = {
     "aa-compromise": 10,
 }
 _TOO_LARGE: Final = 1 << 159  # RFC 5280 4.1.2.2, 5.2.3: at most 20 octets
+_DIGITS: Final = 40
 _VERSION_2: Final = b"\x02\x01\x01"
 _CRL_NUMBER: Final = der.encode_oid("2.5.29.20")
 _CRL_REASON: Final = der.encode_oid("2.5.29.21")
@@ -45,9 +46,14 @@ class RevokedEntry:
     reason: str = "unspecified"
 
 
+# The same as a database writes it, for long lists: the serial in 40 lower-case hexadecimal digits, fourteen digits of
+# UTC from the year to the second, and the reason.
+type Row = tuple[str, str, str]
+
+
 def build_crl(
     issuer: Issuer,
-    entries: Iterable[RevokedEntry],
+    entries: Iterable[RevokedEntry | Row],
     *,
     number: int,
     this_update: datetime,
@@ -95,25 +101,35 @@ def _reason(code: int) -> bytes:
 _REASONS: Final = {name: _reason(code) for name, code in REASONS.items()}
 
 
-_LENGTHS: Final = tuple(bytes((size,)) for size in range(0x80))  # an entry has about fifty bytes
-
-
-def _rows(entries: Iterable[RevokedEntry]) -> Iterator[bytes]:
-    last = None
-    for entry in sorted(entries, key=_serial):
-        serial, reason = entry.serial, _REASONS.get(entry.reason)
-        if serial == last or not 0 < serial < _TOO_LARGE:
+def _rows(entries: Iterable[RevokedEntry | Row]) -> Iterator[bytes]:
+    last = ""
+    rows = (_row(entry) if isinstance(entry, RevokedEntry) else entry for entry in entries)
+    for serial, moment, name in sorted(rows):
+        number, time, reason = bytes.fromhex(serial).lstrip(b"\0"), _time(moment), _REASONS.get(name)
+        if serial == last or len(serial) != _DIGITS or not number or serial >= "8":
             raise ValueError("a serial number stands twice in a list, or is out of range")
         if reason is None:
             raise ValueError("this is no reason for a revocation")
         last = serial
-        octets = serial.to_bytes(serial.bit_length() // 8 + 1)
-        content = b"\x02" + _LENGTHS[len(octets)] + octets + der.encode_time(entry.revoked_at) + reason
-        yield b"\x30" + _LENGTHS[len(content)] + content
+        if number[0] >= 0x80:
+            number = b"\0" + number
+        size = 2 + len(number) + len(time) + len(reason)  # about fifty: each length has one octet
+        yield b"\x30%c\x02%c%b%b%b" % (size, len(number), number, time, reason)
 
 
-def _serial(entry: RevokedEntry) -> int:
-    return entry.serial
+def _row(entry: RevokedEntry) -> Row:
+    if not 0 < entry.serial < _TOO_LARGE:
+        raise ValueError("a serial number stands twice in a list, or is out of range")
+    at = entry.revoked_at.astimezone(UTC)  # written out: four times as fast as strftime
+    digits = f"{at.year:04}{at.month:02}{at.day:02}{at.hour:02}{at.minute:02}{at.second:02}"
+    return f"{entry.serial:0{_DIGITS}x}", digits, entry.reason
+
+
+def _time(digits: str) -> bytes:
+    """As `der.encode_time` writes it."""
+    if "1950" <= digits < "2050":
+        return b"\x17\x0d" + digits[2:].encode() + b"Z"
+    return b"\x18\x0f" + digits.encode() + b"Z"
 
 
 def _read_back(encoded: bytes, issuer: Issuer, number: int) -> None:
@@ -121,12 +137,3 @@ def _read_back(encoded: bytes, issuer: Issuer, number: int) -> None:
     said = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     if said != number or crl.issuer != issuer.name or not crl.is_signature_valid(issuer.key.key):
         raise ValueError("the list that was made does not read as it should")
-
-
-def read_number(crl: bytes) -> tuple[int, datetime]:
-    """The number of a list and when the next is due, for pages that show how the lists are doing."""
-    read = x509.load_der_x509_crl(crl)
-    due = read.next_update_utc
-    return read.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number, due or datetime.max.replace(
-        tzinfo=UTC
-    )

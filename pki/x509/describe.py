@@ -1,4 +1,4 @@
-"""Certificates and requests as plain values, for pages that show what is inside."""
+"""Certificates as plain values, for pages that show what is inside."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,6 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pki.x509.keys_policy import describe_key
 from pki.x509.profiles import KEY_USES, PURPOSES
-from pki.x509.requests import CheckedRequest
 from pki.x509.serials import as_hex
 
 KEY_LABELS = {
@@ -58,32 +57,6 @@ class CertificateFacts:
     ocsp_urls: tuple[str, ...]
     issuer_urls: tuple[str, ...]
     crl_urls: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
-    """What a request says, as text and plain values."""
-
-    subject: str
-    common_name: str
-    key: str
-    key_fingerprint: str
-    uses: tuple[str, ...]
-    purposes: tuple[str, ...]
-    names: tuple[tuple[str, str], ...]
-
-
-def describe_request(request: CheckedRequest) -> RequestFacts:
-    """A request that passed the gate. What it does not ask for is an empty tuple."""
-    return RequestFacts(
-        subject=", ".join(f"{name}={value}" for name, value in request.subject),
-        common_name=request.common_name or "",
-        key=KEY_LABELS[request.key.kind],
-        key_fingerprint=request.key.fingerprint,
-        uses=request.asked.uses or (),
-        purposes=request.asked.purposes or (),
-        names=tuple((kind, value) for kind, value in request.names),
-    )
 
 
 def describe_certificate(certificate: x509.Certificate) -> CertificateFacts:

@@ -19,7 +19,6 @@ type Said = Literal["good", "revoked", "unknown"]
 
 # Unsigned answers that say why there is no other (RFC 6960 4.2.1). They are the same for everybody.
 MALFORMED: Final = b"\x30\x03\x0a\x01\x01"
-INTERNAL_ERROR: Final = b"\x30\x03\x0a\x01\x02"
 TRY_LATER: Final = b"\x30\x03\x0a\x01\x03"
 UNAUTHORIZED: Final = b"\x30\x03\x0a\x01\x06"
 

@@ -30,7 +30,7 @@ _EXTENSION_REQUEST: Final = der.encode_oid("1.2.840.113549.1.9.14")
 _TEXT_ATTRIBUTES: Final = frozenset(
     der.encode_oid(oid)
     for oid in (
-        "1.2.840.113549.1.9.7",  # challengePassword: EST binds a request to its TLS session by it (RFC 7030 3.5)
+        "1.2.840.113549.1.9.7",  # challengePassword: taken, and means nothing (docs/est.md)
         "1.2.840.113549.1.9.2",  # unstructuredName
     )
 )
@@ -64,7 +64,6 @@ class CheckedRequest:
     ``common_name``  its one common name, or None
     ``names``        the alternative names it wants; replaced by the registry's
     ``asked``        uses and purposes it wants, all of them within the profile
-    ``challenge``    whether it carries a challengePassword or a name beside the subject
     """
 
     der: bytes
@@ -73,7 +72,6 @@ class CheckedRequest:
     common_name: str | None
     names: tuple[AlternativeName, ...]
     asked: Asked
-    challenge: str | None
 
 
 def check_request(data: bytes, *, profile: Profile = DEVICE) -> CheckedRequest:
@@ -100,7 +98,6 @@ class _Check:
         for problem in problems:
             self.findings.add(problem.rule, at=problem.at)
         self.extensions = Extensions()
-        self.challenge: str | None = None
         if root.tag != der.SEQUENCE or [p.tag for p in root.parts] != [der.SEQUENCE, der.SEQUENCE, der.BIT_STRING]:
             self.stop("it is not information, algorithm and signature")
         self.information, self.algorithm, self.signature = root.parts
@@ -126,9 +123,7 @@ class _Check:
         if self.findings or key is None:
             raise RequestRefused(self.findings)
         common_name = next((value for label, value in subject if label == "CN"), None)
-        return CheckedRequest(
-            self.encoded, key, subject, common_name, self.extensions.names, self.extensions.asked(), self.challenge
-        )
+        return CheckedRequest(self.encoded, key, subject, common_name, self.extensions.names, self.extensions.asked())
 
     def attributes(self, attributes: der.Element) -> None:
         if len(attributes.parts) > MAX_ATTRIBUTES:
@@ -153,8 +148,6 @@ class _Check:
             self.findings.add("attribute-unknown", oid=der.dotted(oid))
         elif value.tag not in _TEXTS or not 1 <= len(value.content) <= MAX_TEXT:
             self.findings.add("attribute-value", oid=der.dotted(oid))
-        elif der.dotted(oid).endswith(".9.7"):
-            self.challenge = value.content.decode(errors="replace")
 
     def possession(self, key: CheckedKey | None, spki: der.Element) -> None:
         oid = self.algorithm.parts[0] if self.algorithm.parts else None

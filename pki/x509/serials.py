@@ -17,11 +17,3 @@ def new_serial() -> int:
 def as_hex(serial: int) -> str:
     """Upper-case hex in pairs with colons between them, as ``openssl`` and people write it: ``4F:0A:…``."""
     return serial.to_bytes(max(1, (serial.bit_length() + 7) // 8)).hex(":").upper()
-
-
-def from_hex(text: str) -> int:
-    """Read a serial number with or without colons or spaces. Raises ValueError."""
-    digits = text.replace(":", "").replace(" ", "")
-    if not 1 <= len(digits) <= 2 * OCTETS or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
-        raise ValueError("a serial number has at most 40 hexadecimal digits")
-    return int(digits, 16)

@@ -49,11 +49,14 @@ def require_staff_token(actor: Actor, user_id: UUID, lifetime: timedelta) -> Non
         raise InvalidInput.at("lifetime", "too-long", "A staff token lives 15 minutes at most.")
 
 
-def require_reason(reason: str) -> None:
-    """What people will ask about later says why, in one line of up to 500 characters without a card number. Raises
-    InvalidInput."""
-    if problems := reason_problems(reason, required=True):
+def require_reason(reason: str, *, needed: bool = True) -> str:
+    """What people will ask about later says why, in one line of up to 500 characters without a card number.
+
+    needed: False where "" will do. Returns it without outer spaces. Raises InvalidInput.
+    """
+    if problems := reason_problems(reason, required=needed):
         raise InvalidInput(fields=tuple(problems))
+    return reason.strip()
 
 
 def ip_allowed(application: Application, ip: str) -> bool:

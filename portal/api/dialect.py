@@ -83,8 +83,9 @@ class Dialect:
     paths: the paths (with the leading slash) that answer in this dialect, also those that do not exist.
     problem_names: what operations call a field → what the wire does, where the spelling does not give it.
     statuses: HTTP status by class of error; every class has one. statuses_by_code: the exceptions, by rule id.
-    error_body: the body of a refusal, in wire names. error_serializers: the same for the schema, by status, and
-    for all other statuses under 0.
+    error_body: the body of a refusal, in wire names, or the text itself. error_type: its media type.
+    error_serializers: the same for the schema, by status, and for all other statuses under 0; empty where there is
+    no schema.
     body_types: media types a body may be labelled with; empty means that the label is not looked at. A body labelled
     as a form (`FORM`) is read as one, any other as JSON.
     tokens_of: finds the tokens that a call shows. bearers: the kinds of callers it is for. dead_tokens: the rule id
@@ -99,8 +100,8 @@ class Dialect:
     paths: re.Pattern[str]
     spelling: Spelling
     statuses: Mapping[type[DomainError], int]
-    error_body: Callable[[Refusal], Mapping[str, object]]
-    error_serializers: Mapping[int, type[serializers.Serializer[object]]]
+    error_body: Callable[[Refusal], Mapping[str, object] | str]
+    error_serializers: Mapping[int, type[serializers.Serializer[object]]] = field(default_factory=dict)
     problem_names: Mapping[str, str] = field(default_factory=dict)
     statuses_by_code: Mapping[str, int] = field(default_factory=dict)
     error_type: str = JSON
@@ -138,7 +139,13 @@ class Dialect:
 
     def refuse(self, refusal: Refusal) -> HttpResponse:
         """A refusal in this dialect's form."""
-        return respond(refusal.status, self.error_body(refusal), self.error_type, refusal.headers)
+        body = self.error_body(refusal)
+        if not isinstance(body, str):
+            return respond(refusal.status, body, self.error_type, refusal.headers)
+        response = respond(refusal.status, None, headers=refusal.headers)
+        response["Content-Type"] = self.error_type
+        response.content = body.encode()
+        return response
 
 
 def respond(

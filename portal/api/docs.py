@@ -26,7 +26,7 @@ class Documented:
 
 
 def documented() -> list[Documented]:
-    """Every dialect, in the order of the alphabet."""
+    """Every dialect that has a schema, in the order of the alphabet."""
     found = [
         Documented(
             mounted.dialect.title,
@@ -35,6 +35,7 @@ def documented() -> list[Documented]:
             reverse("api-schema", args=[mounted.dialect.name]),
         )
         for mounted in MOUNTED
+        if mounted.has_schema
     ]
     return sorted(found, key=lambda one: one.name)
 
@@ -59,6 +60,6 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 
 def _mounted(name: str) -> Mounted:
     mounted = mounted_as(name)
-    if mounted is None:
+    if mounted is None or not mounted.has_schema:
         raise Http404
     return mounted

@@ -7,17 +7,23 @@ from django.urls import URLResolver, include, path
 from portal.api.adiba.wire import DIALECT as ADIBA
 from portal.api.asseco.wire import DIALECT as ASSECO
 from portal.api.dialect import Dialect
+from portal.api.est.wire import DIALECT as EST
 from portal.api.hyphen.wire import DIALECT as HYPHEN
 from portal.api.spid.wire import DIALECT as SPID
 
 
 @dataclass(frozen=True)
 class Mounted:
-    """A dialect and its addresses. mount: without the leading slash. urls: the module that lists them."""
+    """A dialect and its addresses.
+
+    mount: without the leading slash. urls: the module that lists them. has_schema: false for a standard's own wire,
+    which is no JSON: it has no OpenAPI document.
+    """
 
     dialect: Dialect
     mount: str
     urls: str
+    has_schema: bool = True
 
     def patterns(self) -> list[URLResolver]:
         return [path(self.mount, include(self.urls))]
@@ -32,6 +38,7 @@ MOUNTED = (
     Mounted(ASSECO, "v1/device/", "portal.api.asseco.urls"),
     Mounted(HYPHEN, "device/v1/", "portal.api.hyphen.urls"),
     Mounted(SPID, "api/2/", "portal.api.spid.urls"),
+    Mounted(EST, ".well-known/est/", "portal.api.est.urls", has_schema=False),
 )
 
 

@@ -47,6 +47,15 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Verbatim(serializers.CharField):
+    """A text that is taken as it is, lines and all; nothing of it is told in a refusal."""
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Word(serializers.ChoiceField):
     """One of a few words, as text."""
 
@@ -58,6 +67,24 @@ class Word(serializers.ChoiceField):
         if not isinstance(data, str):
             self.fail("invalid_choice", input="")
         return str(super().to_internal_value(data))
+
+
+class Number(serializers.IntegerField):
+    """A whole number as JSON writes it; no text, no boolean, no fraction."""
+
+    def to_internal_value(self, data: object) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Switch(serializers.BooleanField):
+    """True or false, as JSON spells them: no words, no numbers."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input="")
+        return data
 
 
 class Whole(serializers.IntegerField):

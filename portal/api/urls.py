@@ -1,9 +1,10 @@
 """Every address of the API."""
 
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, path, re_path
 
 from portal.api import docs
 from portal.api.asseco.views import UnknownAssecoView
+from portal.api.est.views import UnknownView as UnknownEstView
 from portal.api.hyphen.views import UnknownHyphenView
 from portal.api.registry import MOUNTED
 from portal.api.spid.views import UnknownSpidView
@@ -13,7 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^v1/device$", UnknownAssecoView.as_view(), name="asseco-root"),
     re_path(r"^device/v1$", UnknownHyphenView.as_view(), name="hyphen-root"),
     re_path(r"^api/2$", UnknownSpidView.as_view(), name="spid-root"),
-    path(".well-known/est/", include("portal.api.est.urls")),
+    re_path(r"^\.well-known/est$", UnknownEstView.as_view(), name="est-root"),
     path("api/<slug:name>/schema", docs.schema, name="api-schema"),
     path("api/<slug:name>/docs", docs.page, name="api-docs"),
 ]

@@ -126,7 +126,11 @@ def _carried_out(checker: Actor, request: ApprovalRequest, payload: Payload) -> 
     if known is None:
         raise InvalidState("This release does not know the operation.", code="operation-unknown")
     approval = Approval(
-        id=request.public_id, by=checker.label, covers=known.entry.good_for, asked_at=request.created_at
+        id=request.public_id,
+        by=checker.label,
+        by_id=checker.user_id,
+        covers=known.entry.good_for,
+        asked_at=request.created_at,
     )
     actor = replace(_maker(request), approval=approval, request_id=checker.request_id)
     _require_fit(known, payload)

@@ -8,17 +8,13 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.db import transaction
 
-from devices.models import Device, Kind
-from devices.states import Category, DeviceStatus
+from devices.models import Device
 from pki.certificate_policies import policy_of, profile_of
 from pki.models import Certificate, CertificateAuthority, Rotation
 from pki.operations.hierarchy import BankSetUp, set_up_bank
@@ -28,12 +24,12 @@ from pki.operations.rotation_work import rotate_batch
 from pki.states import RotationState
 from pki.x509.asking import Asked, check_asked
 from pki.x509.keys_policy import describe_key
-from portal.accounts.models import Bank, User, UserKind
+from portal.accounts.models import Bank
 from portal.bench import own_database
+from portal.bench._bare import bare_builder
+from portal.bench._rows import ACTOR, make_devices
 from portal.core import clock
-from portal.core.actor import Actor, Channel
 
-ACTOR: Final = Actor.system("bench", channel=Channel.COMMAND)
 RATE: Final = 1_000_000
 BARE: Final = 2000
 
@@ -84,28 +80,16 @@ def _certify(count: int) -> None:
     authority = set_up_bank(actor=ACTOR, bank=bank, wanted=wanted).issuing
     CertificateAuthority.objects.update(rotation_rate=RATE)
     authority.refresh_from_db()
-    owner = User.objects.create(bank=bank, kind=UserKind.CUSTOMER, name="Ada", customer_number="1", password="!")  # noqa: S106  no password
-    for _ in range(count):
-        _certified(owner, authority)
+    for device in make_devices(bank.pk, count):
+        _certified(device, authority)
     Certificate.objects.update(renew_at=clock.now())
 
 
-def _certified(owner: User, authority: CertificateAuthority) -> None:
-    now = clock.now()
-    device = Device.objects.create(
-        bank_id=owner.bank_id,
-        owner=owner,
-        category=Category.OWNED,
-        kind=Kind.MOBILE,
-        status=DeviceStatus.ACTIVE,
-        registered_at=now,
-        updated_at=now,
-        activated_at=now,
-    )
+def _certified(device: Device, authority: CertificateAuthority) -> None:
     key = describe_key(ec.generate_private_key(ec.SECP256R1()).public_key())
     if key is None:
         raise AssertionError("P-256 is a kind that is taken")
-    policy = policy_of(owner.bank_id)
+    policy = policy_of(device.bank_id)
     profile = profile_of(policy, "device")
     with transaction.atomic():
         wanted = Wanted(
@@ -123,16 +107,6 @@ def _certified(owner: User, authority: CertificateAuthority) -> None:
 def _sign_bare() -> None:
     """What the library alone takes for a certificate of that kind."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=365))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    )
+    builder = bare_builder(key)
     for _ in range(BARE):
         builder.sign(key, SHA256())

@@ -33,14 +33,15 @@ class Channel(StrEnum):
 class Approval:
     """A second person's yes, for as long as the approved operation runs.
 
-    id: the request's (`APR_…`). by: who approved, for people to read. covers: the operations it is good for.
-    asked_at: when it was asked for; what has changed hands since is not what was meant.
+    id: the request's (`APR_…`). by: who approved, for people to read. by_id: the same as a key. covers: the
+    operations it is good for. asked_at: when it was asked for; what has changed hands since is not what was meant.
     """
 
     id: str
     by: str
     covers: frozenset[str]
     asked_at: datetime
+    by_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

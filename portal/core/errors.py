@@ -190,6 +190,7 @@ class Unavailable(DomainError):
 
 ALL_ERRORS: tuple[type[DomainError], ...] = (
     InvalidInput,
+    RulesBroken,
     Unauthenticated,
     Forbidden,
     NotFound,

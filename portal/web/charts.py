@@ -18,31 +18,31 @@ LABELS = 38  # pixels below the base line, for the day and the month
 
 @dataclass(frozen=True)
 class DayCount:
-    """What happened on one day (UTC)."""
+    """What is counted of one day (UTC), of two kinds: one is drawn on top of the other."""
 
     day: dt.date
-    actions: int
-    refusals: int
+    lower: int
+    upper: int
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One day: a part for actions with a part for refusals on top. A height of 0 is not drawn."""
+    """One day: the lower part with the upper one on top. A height of 0 is not drawn."""
 
     day: str
     month: str
     name: str
-    actions: int
-    refusals: int
+    lower: int
+    upper: int
     slot_x: str
     slot_width: str
     x: str
     width: str
     middle: str
-    actions_y: int
-    actions_height: int
-    refusals_y: int
-    refusals_height: int
+    lower_y: int
+    lower_height: int
+    upper_y: int
+    upper_height: int
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class ActivityChart:
+class DayChart:
     """Stacked bars, one per day, oldest first. `description` says in words what the picture shows."""
 
     bars: tuple[Bar, ...]
@@ -64,8 +64,8 @@ class ActivityChart:
     base_y: int
     day_y: int
     month_y: int
-    actions: int
-    refusals: int
+    lower: int
+    upper: int
     description: str
 
 
@@ -96,55 +96,56 @@ def _bar_height(count: int, scale: float) -> int:
 
 
 def _bar(index: int, count: DayCount, *, slot: float, scale: float, base: int, month: bool) -> Bar:
-    actions = _bar_height(count.actions, scale)
-    refusals = _bar_height(count.refusals, scale)
-    lifted = actions + GAP if actions and refusals else actions
+    lower = _bar_height(count.lower, scale)
+    upper = _bar_height(count.upper, scale)
+    lifted = lower + GAP if lower and upper else lower
     return Bar(
         day=str(count.day.day),
         month=f"{count.day:%b}" if month else "",
         name=_day_name(count.day),
-        actions=count.actions,
-        refusals=count.refusals,
+        lower=count.lower,
+        upper=count.upper,
         slot_x=_percent(index * slot),
         slot_width=_percent(slot),
         x=_percent(index * slot + slot * 0.18),
         width=_percent(slot * 0.64),
         middle=_percent(index * slot + slot / 2),
-        actions_y=base - actions,
-        actions_height=actions,
-        refusals_y=base - lifted - refusals,
-        refusals_height=refusals,
+        lower_y=base - lower,
+        lower_height=lower,
+        upper_y=base - lifted - upper,
+        upper_height=upper,
     )
 
 
-def _describe(days: Sequence[DayCount], actions: int, refusals: int) -> str:
+def _describe(days: Sequence[DayCount], lower: int, upper: int, words: tuple[str, str]) -> str:
     if not days:
         return "No days to show."
     text = (
         f"{_day_name(days[0].day)} to {_day_name(days[-1].day)}: "
-        f"{_plural(actions, 'action')} and {_plural(refusals, 'refusal')}."
+        f"{_plural(lower, words[0])} and {_plural(upper, words[1])}."
     )
-    busiest = max(days, key=lambda count: count.actions + count.refusals)
-    if total := busiest.actions + busiest.refusals:
+    busiest = max(days, key=lambda count: count.lower + count.upper)
+    if total := busiest.lower + busiest.upper:
         text += f" Busiest day: {_day_name(busiest.day)} with {total:,}."
     return text
 
 
-def activity(days: Sequence[DayCount], *, plot_height: int = 150) -> ActivityChart:
+def day_chart(days: Sequence[DayCount], *, words: tuple[str, str], plot_height: int = 150) -> DayChart:
     """Lay out one stacked bar per day, in the order given (oldest first).
 
-    plot_height: pixels between the base line and the highest gridline.
+    words: what the lower and the upper part count, in the singular. plot_height: pixels between the base
+    line and the highest gridline.
     """
-    highest = max((count.actions + count.refusals for count in days), default=0)
+    highest = max((count.lower + count.upper for count in days), default=0)
     step = tick_step(highest)
     steps = max(1, math.ceil(highest / step))
     base = TOP + plot_height
     scale = plot_height / (steps * step)
     slot = 100 / max(1, len(days))
-    actions = sum(count.actions for count in days)
-    refusals = sum(count.refusals for count in days)
+    lower = sum(count.lower for count in days)
+    upper = sum(count.upper for count in days)
     levels = [(number * step, base - round(number * step * scale)) for number in range(steps + 1)]
-    return ActivityChart(
+    return DayChart(
         bars=tuple(
             _bar(
                 index,
@@ -161,9 +162,9 @@ def activity(days: Sequence[DayCount], *, plot_height: int = 150) -> ActivityCha
         base_y=base,
         day_y=base + 17,
         month_y=base + 33,
-        actions=actions,
-        refusals=refusals,
-        description=_describe(days, actions, refusals),
+        lower=lower,
+        upper=upper,
+        description=_describe(days, lower, upper, words),
     )
 
 

@@ -88,9 +88,10 @@ def _approvals(actor: Actor) -> dict[str, object]:
     return {"label": "Approvals", "value": waiting, "note": note, "url": reverse("approvals:list")}
 
 
-def _activity(actor: Actor) -> charts.ActivityChart:
+def _activity(actor: Actor) -> charts.DayChart:
     days = activity_by_day(actor.bank_id) if actor.bank_id else []
-    return charts.activity([charts.DayCount(day.day, actions=day.done, refusals=day.refused) for day in days])
+    counts = [charts.DayCount(day.day, lower=day.done, upper=day.refused) for day in days]
+    return charts.day_chart(counts, words=("action", "refusal"))
 
 
 def _queue(health: QueueHealth) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Audit events as pages show them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -49,8 +50,13 @@ WORDS: Final = {
     "held_by": dict(HeldBy.choices),
     "transfer_state": dict(TransferState.choices),
     "rotation_state": dict(RotationState.choices),
-    "state": {**dict(CaState.choices), **dict(RequestState.choices), **dict(CertificateState.choices)},
     "reason": dict(RevocationReason.choices),
+}
+# Several kinds of objects have a state, and the same word means another thing in each.
+STATES: Final = {
+    "certificateauthority": dict(CaState.choices),
+    "certificaterequest": dict(RequestState.choices),
+    "certificate": dict(CertificateState.choices),
 }
 
 
@@ -70,7 +76,8 @@ def parts_of(event: AuditEvent) -> Parts:
     except ValueError:
         data = {}
     details = {**_named(data.get("details")), **_named(data.get("claims")), **_approved(data.get("approval"))}
-    return Parts(_shown(data.get("before")), _shown(data.get("after")), details)
+    words = {**WORDS, "state": STATES.get(event.object_type, {})}
+    return Parts(_shown(data.get("before"), words), _shown(data.get("after"), words), details)
 
 
 def _approved(value: object) -> dict[str, object]:
@@ -79,14 +86,15 @@ def _approved(value: object) -> dict[str, object]:
     return {"approved_by": yes.get("by", ""), "request": yes.get("id", "")} if yes else {}
 
 
-def _shown(value: object) -> dict[str, object] | None:
+def _shown(value: object, words: Mapping[str, Mapping[str, str]]) -> dict[str, object] | None:
     """The stored values in people's words, with the one that they look for in front."""
     named = _named(value)
-    return {name: _in_words(name, named[name]) for name in sorted(named, key=lambda name: name != "status")} or None
+    order = sorted(named, key=lambda name: name != "status")
+    return {name: _in_words(named[name], words.get(name, {})) for name in order} or None
 
 
-def _in_words(name: str, value: object) -> object:
-    return WORDS.get(name, {}).get(value, value) if isinstance(value, str) and value else value
+def _in_words(value: object, words: Mapping[str, str]) -> object:
+    return words.get(value, value) if isinstance(value, str) and value else value
 
 
 def _named(value: object) -> dict[str, object]:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pki.keystore import KeyExists, KeyMissing, KeyRefused, KeyUnavailable, StoreUnavailable, WrongSecret
-from pki.keystore.file import FileStore, make_file_key, open_file_key, passphrase_from
+from pki.keystore.file import FileStore, make_file_key, open_file_key
 from pki.x509.building import issue, prepare
 from pki.x509.keys_policy import KINDS, describe_key
 from pki.x509.orders import Order, Subject, validity
@@ -126,16 +126,6 @@ def test_files_that_are_not_as_they_must_be_are_refused(tmp_path: Path) -> None:
         make_file_key(tmp_path / "x.pem", "p521", SECRET)
     with pytest.raises(StoreUnavailable):
         make_file_key(tmp_path / "no" / "x.pem", "p256", SECRET)
-
-
-def test_the_passphrase_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text(SECRET + "\n")
-    assert passphrase_from({"CA": SECRET}, "CA") == SECRET
-    assert passphrase_from({"CA_FILE": str(file), "CA": "another one that is long"}, "CA") == SECRET
-    for values in ({}, {"CA": "short"}, {"CA_FILE": str(tmp_path / "none")}):
-        with pytest.raises(WrongSecret):
-            passphrase_from(values, "CA")
 
 
 def test_a_store_names_its_keys(tmp_path: Path) -> None:

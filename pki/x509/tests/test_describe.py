@@ -1,9 +1,8 @@
-"""Certificates and requests as plain values."""
+"""Certificates as plain values."""
 
 from pki.x509.alternative_names import AlternativeName
-from pki.x509.describe import describe_certificate, describe_request
+from pki.x509.describe import describe_certificate
 from pki.x509.profiles import TERMINAL
-from pki.x509.requests import check_request
 from pki.x509.serials import as_hex
 from pki.x509.tests import makers
 from pki.x509.tests.makers import authority
@@ -26,15 +25,3 @@ def test_a_responders_certificate_points_nowhere() -> None:
     facts = describe_certificate(authority().responder.certificate)
     assert (facts.ocsp_urls, facts.issuer_urls, facts.crl_urls, facts.names) == ((), (), (), ())
     assert facts.purposes == ("ocsp-signing",)
-
-
-def test_a_request_is_told_in_words() -> None:
-    purposes = makers.extension("2.5.29.37", bytes.fromhex("300a06082b06010505070302"))
-    names = makers.extension("2.5.29.17", bytes.fromhex("300b8209612e6578616d706c65"))
-    facts = describe_request(check_request(makers.raw_request(attributes=[makers.asking(purposes, names)])))
-    assert facts.subject == f"C=NG, O=Bank, CN={makers.NAME}"
-    assert facts.common_name == makers.NAME
-    assert facts.key == "EC P-256"
-    assert facts.key_fingerprint == makers.checked("p256").fingerprint
-    assert (facts.uses, facts.purposes) == ((), ("client-auth",))
-    assert facts.names == (("dns", "a.example"),)

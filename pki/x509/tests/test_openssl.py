@@ -1,7 +1,5 @@
 """What we make, judged by another's code: the `openssl` program reads, verifies, and asks."""
 
-import shutil
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.tests.outside import needs_openssl, openssl
 from pki.x509.building import Issued
 from pki.x509.crl import RevokedEntry, build_crl
 from pki.x509.ocsp import GOOD, UNKNOWN, Responder, Status, build_answer
@@ -18,17 +17,9 @@ from pki.x509.requests import check_request
 from pki.x509.tests import makers
 from pki.x509.tests.makers import LATER, NOW, Authority, authority
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on PATH")
+pytestmark = needs_openssl
 
 KINDS = ("p256", "p384", "ed25519", "rsa-2048")
-
-
-def openssl(*arguments: str | Path, expect: int | None = 0) -> str:
-    done = subprocess.run(
-        ["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
-    )
-    assert expect is None or done.returncode == expect, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def files(folder: Path, made: Authority, leaf: Issued, *revoked: RevokedEntry) -> None:

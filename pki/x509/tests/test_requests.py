@@ -47,7 +47,6 @@ def test_all_parts_are_read() -> None:
     assert [tuple(part) for part in checked.subject] == [("C", "NG"), ("O", "Bank"), ("CN", makers.NAME)]
     assert checked.names == (("dns", "DEV_001.internal"), ("uri", "https://a.example/x"))
     assert checked.asked == Asked(uses=("digital-signature",), purposes=("client-auth",))
-    assert checked.challenge == "bound"
 
 
 def test_what_common_tools_add_is_let_through() -> None:

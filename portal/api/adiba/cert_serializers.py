@@ -12,9 +12,10 @@ from pki.operations.requests import Requested
 from pki.operations.wishes import KINDS
 from pki.states import RequestState
 from pki.x509.intake import MAX_TEXT
+from pki.x509.pem import pem_of
 from pki.x509.profiles import REQUESTABLE
 from portal.api.adiba.serializers import ID_LENGTH
-from portal.api.serializing import Input, Moment, Output, Text, TextOrNull, Word
+from portal.api.serializing import Input, Moment, Number, Output, Text, TextOrNull, Verbatim, Word
 from portal.core.texts import LONGEST_REASON
 
 CSR_LENGTH: Final = 64  # of a request's id
@@ -37,36 +38,6 @@ STATES: Final = {
 }
 
 
-class Csr(serializers.CharField):
-    """A request as text: lines are allowed, the gate looks at the rest."""
-
-    def __init__(self) -> None:
-        super().__init__(required=False, trim_whitespace=False, max_length=2 * MAX_TEXT)
-
-    def to_internal_value(self, data: object) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Number(serializers.IntegerField):
-    """A whole number as JSON writes it; no text, no boolean, no fraction."""
-
-    def to_internal_value(self, data: object) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Secret(serializers.CharField):
-    """Taken as it is; nothing of it is told in a refusal."""
-
-    def to_internal_value(self, data: object) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
 class SubjectDn(Input):
     cn = Text(required=False, max_length=ID_LENGTH)
     o = Text(required=False, max_length=ID_LENGTH)
@@ -78,7 +49,7 @@ class CertificateAsk(Input):
     one_of = ("csr", "key_algorithm")
 
     device_id = Text(trim_whitespace=False, max_length=ID_LENGTH)
-    csr = Csr()
+    csr = Verbatim(required=False, trim_whitespace=False, max_length=2 * MAX_TEXT)
     key_algorithm = Word(list(KINDS), required=False)
     key_size = Number(required=False, min_value=1, max_value=65536)
     subject_dn = SubjectDn(required=False)
@@ -101,7 +72,7 @@ class SignOrder(Input):
 
 class BundleOrder(Input):
     csr_id = Text(max_length=CSR_LENGTH)
-    passphrase = Secret(trim_whitespace=False, max_length=PASSPHRASE_LENGTH)
+    passphrase = Verbatim(trim_whitespace=False, max_length=PASSPHRASE_LENGTH)
 
 
 class Submitted(Output):
@@ -116,7 +87,7 @@ class Submitted(Output):
         return STATES[RequestState(made.request.state)]
 
     def get_csr_content(self, made: Requested) -> str:
-        return base64_pem("CERTIFICATE REQUEST", bytes(made.request.der))
+        return base64_pem(bytes(made.request.der), "CERTIFICATE REQUEST")
 
     def get_estimated_processing_time(self, made: Requested) -> str:
         return USUAL_TIME if made.certificate is None else NO_TIME
@@ -138,7 +109,7 @@ class Issued(Output):
         return "SIGNED"
 
     def get_certificate_content(self, certificate: Certificate) -> str:
-        return base64_pem("CERTIFICATE", bytes(certificate.der or b""))
+        return base64_pem(bytes(certificate.der or b""))
 
     def get_message(self, certificate: Certificate) -> str:
         return SIGNED
@@ -193,9 +164,6 @@ class Delivered(Output):
         return DELIVERED
 
 
-def base64_pem(label: str, encoded: bytes) -> str:
-    """Base64 of PEM (RFC 7468), as this vendor writes requests and certificates."""
-    text = base64.b64encode(encoded).decode()
-    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    pem = "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
-    return base64.b64encode(pem.encode()).decode()
+def base64_pem(der: bytes, label: str = "CERTIFICATE") -> str:
+    """Base64 of PEM, as this vendor writes requests and certificates."""
+    return base64.b64encode(pem_of(der, label=label).encode()).decode()

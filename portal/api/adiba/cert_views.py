@@ -14,7 +14,6 @@ from portal.api.adiba import cert_serializers as wire
 from portal.api.adiba.wire import DIALECT
 from portal.api.base import Call, DialectView, serves
 from portal.core.actor import Actor
-from portal.core.errors import InvalidInput
 
 ASKERS = frozenset({"certificates", "staff"})
 
@@ -45,8 +44,6 @@ class CertRequestView(_CertView):
     )
     def post(self) -> HttpResponse:
         values = self.values
-        if "csr" not in values and "key_algorithm" not in values:
-            raise InvalidInput.at("csr", "required", "Send the device's own request, or say which key to make.")
         made = request_certificate(
             actor=self.actor,
             device_id=values["device_id"],

@@ -5,14 +5,13 @@ import binascii
 from datetime import timedelta
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from rest_framework import serializers
 
 from pki.models import Certificate, Rotation, RotationType
-from pki.operations.rotation_terms import parsed
 from pki.states import RotationState
+from portal.api.adiba.cert_serializers import base64_pem
 from portal.api.adiba.serializers import ID_LENGTH
-from portal.api.serializing import Input, Moment, Output, Text, Word
+from portal.api.serializing import Input, Moment, Output, Switch, Text, Word
 from portal.core import clock, ids
 
 CERTIFICATE_LENGTH: Final = 64
@@ -30,15 +29,6 @@ STATUSES: Final = {
     RotationState.CANCELLED: "CANCELLED",
 }
 WORDS: Final = tuple(dict.fromkeys(STATUSES.values()))
-
-
-class Switch(serializers.BooleanField):
-    """True or false, as JSON spells them: no words, no numbers."""
-
-    def to_internal_value(self, data: object) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input="")
-        return data
 
 
 class Base64(Text):
@@ -119,7 +109,7 @@ class Followed(_Rotating):
     def get_certificate_content(self, rotation: Rotation) -> str | None:
         if rotation.new is None:
             return None
-        return base64.b64encode(parsed(rotation.new).public_bytes(Encoding.PEM)).decode()
+        return base64_pem(bytes(rotation.new.der or b""))
 
     def get_serial_number(self, rotation: Rotation) -> str | None:
         return rotation.new.serial_colons if rotation.new else None

@@ -23,10 +23,11 @@ SCOPES: Final = frozenset({"certificates"})
 
 @dataclass(frozen=True)
 class Caller:
-    """A device, acting for its owner."""
+    """A device, acting for its owner. by_certificate: a trusted proxy saw it sign with its certificate's key."""
 
     actor: Actor
     device_id: UUID
+    by_certificate: bool = False
 
 
 def caller_of(request: HttpRequest) -> Caller:
@@ -45,7 +46,8 @@ def caller_of(request: HttpRequest) -> Caller:
     if certificate is not None and certificate.device_id != actor.device_id:
         raise Forbidden("The certificate is another device's.", code="certificate-of-another-device")
     _note_use(actor, certificate)
-    return Caller(actor, actor.device_id)
+    request.actor = actor  # type: ignore[attr-defined]  # for the request log
+    return Caller(actor, actor.device_id, by_certificate=certificate is not None and is_good(certificate))
 
 
 def _by_certificate(request: HttpRequest, sent: str, certificate: Certificate | None) -> Caller:
@@ -57,7 +59,8 @@ def _by_certificate(request: HttpRequest, sent: str, certificate: Certificate | 
     auth.count(f"certificate:{certificate.pk}", DIALECT.limit)
     note_activity(certificate.device)
     _note_use(actor, certificate)
-    return Caller(actor, certificate.device_id)
+    request.actor = actor  # type: ignore[attr-defined]
+    return Caller(actor, certificate.device_id, by_certificate=True)
 
 
 def _note_use(actor: Actor, certificate: Certificate | None) -> None:

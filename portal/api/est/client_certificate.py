@@ -16,7 +16,6 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from pki.models import Certificate
-from pki.states import LIVE
 from portal.core import clock
 
 LONGEST: Final = 16 * 1024  # characters; a device's certificate in PEM, escaped, has less than 3,000
@@ -43,8 +42,8 @@ def find_certificate(sent: str) -> Certificate | None:
 
 def is_good(certificate: Certificate) -> bool:
     """Whether it may be used now: in a live state, not run out, its device active and its owner not suspended."""
-    device = certificate.device
-    is_live = certificate.state in LIVE and certificate.not_before <= clock.now() < certificate.not_after
+    device, now = certificate.device, clock.now()
+    is_live = certificate.not_before <= now and certificate.is_live(now)
     return is_live and device.is_active and device.owner.is_active
 
 

@@ -8,9 +8,11 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from pki.operations.enrolling import enrol, enrol_again
-from pki.queries.authorities_for_clients import bank_of_label, certificates_for, wanted_of_requests
+from pki.operations.enrolling import Enrolled, enrol, enrol_again
+from pki.queries.authorities_for_clients import certificates_for, keys_taken, only_issuing_bank
+from pki.x509.csr_attributes import csr_attributes
 from portal import metrics
+from portal.accounts.models import Bank
 from portal.api.auth import count_stray
 from portal.api.body import read_bytes
 from portal.api.errors import DoorError, refusal_of
@@ -23,6 +25,7 @@ from portal.requests import request_id
 
 ASK_AGAIN: Final = 300  # seconds
 KEEP: Final = "public, max-age=3600"
+NOTHING_HERE: Final = "There is nothing at this address."
 
 
 @method_decorator(csrf_exempt, name="dispatch")  # no cookie opens anything here
@@ -43,7 +46,7 @@ class EstView(View):
     def answer(self, request: HttpRequest, label: str) -> HttpResponse:
         """What the endpoint answers. Raises whatever stands in the way."""
         count_stray(request, DIALECT)
-        raise NotFound("There is nothing at this address.")
+        raise NotFound(NOTHING_HERE)
 
 
 class CaCertsView(EstView):
@@ -52,7 +55,7 @@ class CaCertsView(EstView):
     method = "GET"
 
     def answer(self, request: HttpRequest, label: str) -> HttpResponse:
-        response = wire.certificates(certificates_for(bank_of_label(label)), wire.PKCS7)
+        response = wire.certificates(certificates_for(_bank(label)), wire.PKCS7)
         response["Cache-Control"] = KEEP
         return response
 
@@ -63,7 +66,7 @@ class CsrAttrsView(EstView):
     method = "GET"
 
     def answer(self, request: HttpRequest, label: str) -> HttpResponse:
-        response = wire.encoded(wanted_of_requests(bank_of_label(label)), wire.CSR_ATTRIBUTES)
+        response = wire.encoded(csr_attributes(keys_taken(_bank(label))), wire.CSR_ATTRIBUTES)
         response["Cache-Control"] = KEEP
         return response
 
@@ -74,14 +77,7 @@ class SimpleEnrollView(EstView):
     def answer(self, request: HttpRequest, label: str) -> HttpResponse:
         caller = caller_of(request)
         csr = _csr(request, label, caller)
-        enrolled = enrol(actor=caller.actor, device_id=caller.device_id, csr=csr)
-        if enrolled.certificate is not None:
-            return _issued(bytes(enrolled.certificate.der or b""))
-        waits = f"pending: {enrolled.request.public_id} waits to be signed. Send the same request again."
-        response = wire.plain(202, waits)
-        response["Retry-After"] = str(ASK_AGAIN)
-        response["Cache-Control"] = "no-store"
-        return response
+        return _answer(enrol(actor=caller.actor, device_id=caller.device_id, csr=csr))
 
 
 class SimpleReenrollView(EstView):
@@ -90,8 +86,9 @@ class SimpleReenrollView(EstView):
     def answer(self, request: HttpRequest, label: str) -> HttpResponse:
         caller = caller_of(request)
         csr = _csr(request, label, caller)
-        renewed = enrol_again(actor=caller.actor, device_id=caller.device_id, csr=csr)
-        return _issued(bytes(renewed.der or b""))
+        return _answer(
+            enrol_again(actor=caller.actor, device_id=caller.device_id, csr=csr, by_certificate=caller.by_certificate)
+        )
 
 
 class UnknownView(EstView):
@@ -110,15 +107,21 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     metrics.count_refusal(DIALECT.name, refusal.code)
     if refusal.status < 500:
         write_event(request, DIALECT, error, refusal, None)
-    response = wire.refused(error, refusal)
-    response["Cache-Control"] = "no-store"
-    return response
+    return DIALECT.refuse(refusal)
+
+
+def _bank(label: str) -> Bank:
+    """The bank whose code a path names; without one, the only bank that issues. Raises NotFound."""
+    bank = Bank.objects.filter(code=label).first() if label else only_issuing_bank()
+    if bank is None:
+        raise NotFound(NOTHING_HERE)
+    return bank
 
 
 def _csr(request: HttpRequest, label: str, caller: Caller) -> str:
     """The request in the body, once the caller's bank is the one it named."""
-    if label and bank_of_label(label).pk != caller.actor.bank_id:
-        raise NotFound("There is nothing at this address.")
+    if label and _bank(label).pk != caller.actor.bank_id:
+        raise NotFound(NOTHING_HERE)
     body = read_bytes(request)
     if body and request.content_type != wire.PKCS10:
         raise InvalidInput("The body has to be application/pkcs10: DER in base64.", code="not-pkcs10")
@@ -126,6 +129,16 @@ def _csr(request: HttpRequest, label: str, caller: Caller) -> str:
         return body.decode("ascii")
     except UnicodeDecodeError:
         raise BadRequest from None
+
+
+def _answer(enrolled: Enrolled) -> HttpResponse:
+    if enrolled.certificate is not None:
+        return _issued(bytes(enrolled.certificate.der or b""))
+    name = enrolled.request.public_id if enrolled.request else "the request"
+    response = wire.plain(202, f"pending: {name} waits to be signed. Send the same request again.")
+    response["Retry-After"] = str(ASK_AGAIN)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _issued(der: bytes) -> HttpResponse:

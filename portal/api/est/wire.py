@@ -7,10 +7,8 @@ from typing import Final
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509 import load_der_x509_certificate
 from django.http import HttpResponse
-from rest_framework import serializers
 
 from portal.api.dialect import Dialect, Refusal
-from portal.api.problems import Problem
 from portal.api.spelling import Spelling, camel
 from portal.core import errors
 from portal.core.actor import ActorKind, Channel
@@ -22,11 +20,15 @@ CSR_ATTRIBUTES: Final = "application/csrattrs"
 TEXT: Final = "text/plain; charset=utf-8"
 
 
-def error_body(refusal: Refusal) -> dict[str, object]:
-    return {"code": refusal.code, "detail": refusal.message}
+def error_body(refusal: Refusal) -> str:
+    """A rule and a sentence; where a request breaks rules, a line for each; of what failed on our side, its id."""
+    lines = [f"{refusal.code}: {refusal.message}"]
+    if refusal.findings:
+        lines = [refusal.code, *(f"{one.rule}: {one.message} ({one.source})" for one in refusal.findings)]
+    if refusal.status >= 500 and refusal.request_id:
+        lines.append(f"request-id: {refusal.request_id}")
+    return "\n".join([*lines, ""])
 
-
-_PROBLEM: type[serializers.Serializer[object]] = Problem
 
 DIALECT: Final = Dialect(
     name="est",
@@ -51,7 +53,7 @@ DIALECT: Final = Dialect(
     },
     statuses_by_code={"not-pkcs10": 415},
     error_body=error_body,
-    error_serializers={0: _PROBLEM},
+    error_type=TEXT,
     bearers=frozenset({ActorKind.CUSTOMER}),
 )
 
@@ -72,14 +74,3 @@ def encoded(der: bytes, content_type: str) -> HttpResponse:
 def plain(status: int, text: str) -> HttpResponse:
     """An answer for people (RFC 7030 4.2.3)."""
     return HttpResponse(f"{text}\n", status=status, content_type=TEXT)
-
-
-def refused(error: Exception, refusal: Refusal) -> HttpResponse:
-    """A refusal: its rule and a sentence, then a line for each rule that a request breaks."""
-    lines = [f"{refusal.code}: {refusal.message}"]
-    if isinstance(error, errors.RulesBroken):
-        lines = [refusal.code, *(f"{one.rule}: {one.message} ({one.source})" for one in error.findings)]
-    response = plain(refusal.status, "\n".join(lines))
-    for name, value in refusal.headers.items():
-        response[name] = value
-    return response

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.db import OperationalError
 from django.test import override_settings
@@ -165,7 +166,7 @@ def test_calls_are_limited_per_token_with_one_event_a_minute(
 
 
 def test_tokens_that_are_not_good_are_limited_per_address() -> None:
-    with override_settings(API_CALLS_PER_MINUTE=2):
+    with override_settings(API_CALLS_PER_MINUTE=2), time_machine.travel(clock.now(), tick=False):
         codes = [Caller(f"guess-{number}").get(ADIBA).status_code for number in range(4)]
     assert codes == [401, 401, 429, 429]
     assert AuditEvent.objects.filter(code="rate-limited").count() == 1

@@ -1,53 +1,60 @@
 """Every refusal there can be, in every dialect."""
 
 import json
+import re
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import RequestFactory
 
 from portal.accounts.sessions import NoSession, PortalSessionMiddleware
 from portal.api.dialect import Dialect
 from portal.api.errors import PLAIN, DoorError, refusal_of
+from portal.api.est.wire import DIALECT as EST
 from portal.api.registry import MOUNTED, dialect_of_path
 from portal.core.errors import (
     ALL_ERRORS,
-    ApprovalRequired,
     Conflict,
-    DomainError,
     FieldProblem,
     Forbidden,
     InvalidInput,
     RateLimited,
+    RulesBroken,
     Unauthenticated,
 )
 from portal.core.json import BadJSON
+from portal.core.tests.errors import made
 
 DIALECTS = [mounted.dialect for mounted in MOUNTED]
+JSON_DIALECTS = [mounted.dialect for mounted in MOUNTED if mounted.has_schema]
 STATUSES = {
-    "asseco": [400, 401, 403, 404, 440, 440, 440, 403, 429, 403, 440, 503],
-    "hyphen": [400, 401, 403, 404, 409, 409, 409, 403, 429, 423, 409, 503],
-    "spid": [400, 401, 403, 404, 409, 409, 410, 403, 420, 423, 409, 503],
-    "adiba": [400, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
+    "asseco": [400, 400, 401, 403, 404, 440, 440, 440, 403, 429, 403, 440, 503],
+    "hyphen": [400, 400, 401, 403, 404, 409, 409, 409, 403, 429, 423, 409, 503],
+    "spid": [400, 400, 401, 403, 404, 409, 409, 410, 403, 420, 423, 409, 503],
+    "adiba": [400, 422, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
+    "est": [400, 400, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
 }
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+with_keys = pytest.mark.parametrize("dialect", JSON_DIALECTS, ids=lambda dialect: dialect.name)
 
 
-def made(kind: type[DomainError]) -> DomainError:
-    return ApprovalRequired(request_id="R1") if kind is ApprovalRequired else kind("Told to people.")
-
-
-def refused(error: Exception, dialect: Dialect, **values: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
+def refused(error: Exception, dialect: Dialect, **values: Any) -> tuple[int, Any, dict[str, str]]:
+    """The body of EST is its text, of all others what the JSON says."""
     response = dialect.refuse(refusal_of(error, dialect, **values))
     assert response["Content-Type"] == dialect.error_type
     assert response["Cache-Control"] == "no-store"
-    return response.status_code, json.loads(response.content), dict(response.items())
+    text = response.content.decode()
+    return response.status_code, text if dialect is EST else json.loads(text), dict(response.items())
 
 
-def form(dialect: Dialect, status: int) -> set[str]:
+def has_form(dialect: Dialect, status: int, body: Any) -> bool:
+    if dialect is EST:
+        return re.fullmatch(r"([a-z-]+: .+|[a-z-]+\n([a-z-]+: .+ \(.+\)\n)+)\n?", body) is not None
     serializer = dialect.error_serializers.get(status) or dialect.error_serializers[0]
-    return {dialect.spelling.name(str(name)) for name, field in serializer().fields.items() if field.required}
+    needed = {dialect.spelling.name(str(name)) for name, field in serializer().fields.items() if field.required}
+    return needed <= set(body)
 
 
 def test_no_dialect_opens_by_a_cookie() -> None:
@@ -62,7 +69,7 @@ def test_each_class_of_error_has_a_status_and_the_dialects_form(dialect: Dialect
     answers = [refused(made(kind), dialect) for kind in ALL_ERRORS]
     assert [status for status, _, _ in answers] == STATUSES[dialect.name]
     for status, body, _ in answers:
-        assert form(dialect, status) <= set(body)
+        assert has_form(dialect, status, body), body
 
 
 @every_dialect
@@ -70,11 +77,11 @@ def test_each_class_of_error_has_a_status_and_the_dialects_form(dialect: Dialect
 def test_what_http_itself_refuses_has_the_dialects_form(dialect: Dialect, status: int) -> None:
     answered, body, _ = refused(DoorError(status), dialect)
     assert answered == status
-    assert form(dialect, status) <= set(body)
+    assert has_form(dialect, status, body), body
     assert PLAIN[status][1] in json.dumps(body)
 
 
-@every_dialect
+@with_keys
 @pytest.mark.parametrize(
     ("code", "status"), [("idempotency-key-reused", 422), ("idempotency-key-in-use", 409), ("answer-not-kept", 409)]
 )
@@ -114,7 +121,7 @@ def test_fields_are_named_as_each_wire_has_them() -> None:
         FieldProblem("device_id", "required", "This is required."),
         FieldProblem("deviceID", "unknown-field", "There is no such field."),
     )
-    by_name = {dialect.name: refused(InvalidInput(fields=problems), dialect)[1] for dialect in DIALECTS}
+    by_name = {dialect.name: refused(InvalidInput(fields=problems), dialect)[1] for dialect in JSON_DIALECTS}
     asseco, adiba = (by_name[name]["errors"] for name in ("asseco", "adiba"))
     assert by_name["spid"]["error"]["description"] == (
         "Invalid payload data: externalId: Too long. deviceId: This is required. deviceID: There is no such field."
@@ -129,6 +136,18 @@ def test_fields_are_named_as_each_wire_has_them() -> None:
         {"field": "deviceId", "code": "required", "message": "This is required."},
         {"field": "deviceID", "code": "unknown-field", "message": "There is no such field."},
     ]
+
+
+def test_rules_that_an_input_breaks_are_named_where_requests_are_read() -> None:
+    by_name = {dialect.name: refused(made(RulesBroken), dialect)[1] for dialect in DIALECTS}
+    finding = {"rule": "rsa-too-short", "message": "The key is too short.", "source": "SP 800-57"}
+    assert by_name["adiba"]["findings"] == [finding]
+    assert by_name["est"] == "rules-broken\nrsa-too-short: The key is too short. (SP 800-57)\n"
+
+
+def test_a_database_that_does_not_answer_in_est_s_text() -> None:
+    body = refused(OperationalError("connection to 10.0.0.1 failed"), EST, request_id="0123abcd")[1]
+    assert body == "unavailable: The service is not available right now.\nrequest-id: 0123abcd\n"
 
 
 def test_bad_json_is_a_400_that_quotes_nothing() -> None:
@@ -162,6 +181,9 @@ def test_bad_json_is_a_400_that_quotes_nothing() -> None:
         ("/api/2/devices.json/", "spid"),
         ("/api/2/schema", "spid"),
         ("/api/spid/schema", None),
+        ("/.well-known/est", "est"),
+        ("/.well-known/est/harbour/simpleenroll", "est"),
+        ("/.well-known/jwks.json", None),
         ("/v1/devices", None),
         ("/", None),
     ],

@@ -2,15 +2,15 @@
 
 import threading
 from functools import cache
-from typing import Final, Protocol
+from typing import Protocol
 
 from django.conf import settings
 
 from portal.outbox.gateways import apns, fcm
 from portal.outbox.gateways.base import GatewayError, Outgoing
+from portal.outbox.recipients import push_parts
 
 FIREBASE, APPLE = "gcm", "apns"  # as devices name their services
-SEPARATOR: Final = ":"
 _guard = threading.Lock()
 
 
@@ -24,7 +24,7 @@ class PushGateway:
     """Sends to `<service>:<handle>`."""
 
     def send(self, message: Outgoing) -> None:
-        name, _, handle = message.recipient.partition(SEPARATOR)
+        name, handle = push_parts(message.recipient)
         service = _service(name)
         if service is None:
             raise GatewayError(f"no gateway for {name}", retry=False)

@@ -2,12 +2,16 @@ import datetime as dt
 
 import pytest
 
-from portal.web.charts import DayCount, activity, distribution, tick_step
+from portal.web.charts import DayChart, DayCount, day_chart, distribution, tick_step
 
 
 def _days(*counts: tuple[int, int]) -> list[DayCount]:
     first = dt.date(2026, 11, 29)
     return [DayCount(first + dt.timedelta(days=index), *count) for index, count in enumerate(counts)]
+
+
+def activity(days: list[DayCount], *, plot_height: int = 150) -> DayChart:
+    return day_chart(days, words=("action", "refusal"), plot_height=plot_height)
 
 
 @pytest.mark.parametrize(
@@ -19,25 +23,25 @@ def test_four_round_steps_reach_the_highest_bar(highest: int, step: int) -> None
     assert step * 4 >= highest
 
 
-def test_bars_stand_on_the_base_line_with_refusals_on_top() -> None:
+def test_bars_stand_on_the_base_line_with_the_upper_part_on_top() -> None:
     chart = activity(_days((30, 10), (0, 0)), plot_height=80)
     first, second = chart.bars
-    assert (first.actions_y, first.actions_height) == (30, 60)
-    assert (first.refusals_y, first.refusals_height) == (8, 20)
-    assert (second.actions_height, second.refusals_height) == (0, 0)
+    assert (first.lower_y, first.lower_height) == (30, 60)
+    assert (first.upper_y, first.upper_height) == (8, 20)
+    assert (second.lower_height, second.upper_height) == (0, 0)
     assert chart.base_y == 90
     assert [tick.label for tick in chart.ticks] == ["0", "10", "20", "30", "40"]
     assert [tick.y for tick in chart.ticks] == [90, 70, 50, 30, 10]
 
 
-def test_refusals_alone_stand_on_the_base_line() -> None:
+def test_an_upper_part_alone_stands_on_the_base_line() -> None:
     bar = activity(_days((0, 4)), plot_height=80).bars[0]
-    assert bar.refusals_y + bar.refusals_height == 90
+    assert bar.upper_y + bar.upper_height == 90
 
 
 def test_a_single_action_can_be_seen_beside_a_thousand() -> None:
     chart = activity(_days((1, 1), (1000, 0)))
-    assert (chart.bars[0].actions_height, chart.bars[0].refusals_height) == (3, 3)
+    assert (chart.bars[0].lower_height, chart.bars[0].upper_height) == (3, 3)
 
 
 def test_each_bar_has_its_own_slot_of_the_width() -> None:
@@ -56,7 +60,7 @@ def test_the_month_is_named_on_the_first_bar_and_where_it_changes() -> None:
 def test_the_description_says_in_words_what_the_picture_shows() -> None:
     chart = activity(_days((1200, 1), (3, 0)))
     assert chart.description == "29 Nov to 30 Nov: 1,203 actions and 1 refusal. Busiest day: 29 Nov with 1,201."
-    assert (chart.actions, chart.refusals) == (1203, 1)
+    assert (chart.lower, chart.upper) == (1203, 1)
 
 
 def test_quiet_days_and_no_days_have_a_chart_too() -> None:

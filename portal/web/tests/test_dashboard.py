@@ -58,8 +58,8 @@ def test_the_chart_has_fourteen_days_and_counts_actions_and_refusals(bank: Bank)
     answer = client.get("/")
     bars = answer.context["activity"].bars
     assert len(bars) == 14
-    assert (bars[-4].actions, bars[-4].refusals) == (1, 0)
-    assert (bars[-1].actions, bars[-1].refusals) == (0, 1)
+    assert (bars[-4].lower, bars[-4].upper) == (1, 0)
+    assert (bars[-1].lower, bars[-1].upper) == (0, 1)
     assert re.search(
         r'<svg[^>]*role="img"[^>]*aria-labelledby="activity-title activity-text"', answer.content.decode()
     )
@@ -89,7 +89,8 @@ def test_the_administrator_gets_a_dashboard_without_devices(bank: Bank) -> None:
 
 def test_queues_say_what_waits(bank: Bank) -> None:
     queues = browser(bank, Role.SUPPORT).get("/").context["queues"]
-    assert [queue["name"] for queue in queues] == ["Messages", "Undelivered messages", "Audit sealing", "Worker"]
+    names = [queue["name"] for queue in queues]
+    assert names == ["Messages", "Undelivered messages", "Audit sealing", "Worker", "Revocation lists"]
     assert queues[0] == {"name": "Messages", "state": "ok", "word": "On time", "note": "Nothing waits"}
     assert (queues[3]["state"], queues[3]["word"]) == ("down", "Stopped")
 

@@ -11,6 +11,7 @@ from devices.tests.factories import make_bank, make_customer, make_device, make_
 from portal.accounts.models import User
 from portal.accounts.roles import Role
 from portal.core.errors import ALL_ERRORS, ApprovalRequired, DomainError, Forbidden, RateLimited
+from portal.core.tests.errors import made
 from portal.web import errors
 from portal.web.access import signed_in
 from portal.web.paths import safe_path
@@ -23,6 +24,7 @@ PATHS = (
 )
 STATUSES = {
     "InvalidInput": 422,
+    "RulesBroken": 422,
     "Unauthenticated": 401,
     "Forbidden": 403,
     "NotFound": 404,
@@ -179,13 +181,13 @@ def test_error_pages_need_no_database_and_tell_nothing_inside(status: int) -> No
 def test_every_error_has_a_page_of_its_own_status_and_one_event(uma: User, kind: type[DomainError]) -> None:
     @signed_in
     def view(request: HttpRequest) -> HttpResponse:
-        raise kind()
+        raise made(kind)
 
     request = RequestFactory().post("/")
     request.user = uma
     uma.otp_device = object()  # type: ignore[attr-defined]
     answer = view(request)
-    error = kind()
+    error = made(kind)
     assert answer.status_code == STATUSES[kind.__name__] == status_of(error)
     written = [] if answer.status_code >= 500 else [("request.refused", error.code, str(uma.pk), "")]
     assert refusals() == written

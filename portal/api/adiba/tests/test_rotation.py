@@ -190,13 +190,21 @@ def test_foreign_looks_unknown_and_a_wrong_token_is_refused_before_anything_is_l
         with refused_once("capability-missing", who=f"Bea ({bea.username})"):
             assert Caller(make_token(user=bea)).post(ROTATE, body).status_code == 403
         bound = Caller(make_token(user=ada, device=other))
-        assert [bound.post(ROTATE, body).status_code, bound.get(where).status_code] == [403, 403]
+        assert bound.get("/v1/device/status").status_code == 200  # notes that it was in use
         narrow = Caller(make_token(user=ada, scope="devices"))
-        assert [narrow.post(ROTATE, body).status_code, narrow.post(PROVE, {}).status_code] == [403, 403]
+        for caller, method, path, sent, code in (
+            (bound, "POST", ROTATE, body, "token-bound-elsewhere"),
+            (bound, "GET", where, None, "token-bound-elsewhere"),
+            (narrow, "POST", ROTATE, body, "insufficient-scope"),
+            (narrow, "POST", PROVE, {}, "insufficient-scope"),
+        ):
+            with refused_once(code, who="Ada"):
+                assert caller.send(method, path, sent).status_code == 403
+    assert Rotation.objects.get().state == "PLANNED"
+    assert live(phone) == ["ACTIVE"]
 
 
 def test_a_signature_that_is_not_the_keys(ada: User, phone: Device, old: Certificate) -> None:
-    caller = Caller(make_token(user=ada))
     with time_machine.travel(NOW):
         caller = Caller(make_token(user=ada))
         with refused_once("proof-wrong", who="Ada"):

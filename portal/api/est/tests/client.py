@@ -1,28 +1,19 @@
 """A standard client: `openssl` makes the keys and requests and reads the answers; HTTP is Django's test client."""
 
 import base64
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-import pytest
 from django.test import Client
 
 from pki.models import Certificate
+from pki.tests.outside import openssl, openssl_output
 from pki.x509.pem import pem_of
 
 PROXY: Final = "10.1.2.3"
 HEADER: Final = "Client-Cert"
 BASE: Final = "/.well-known/est"
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-
-
-def openssl(*arguments: str, data: bytes = b"", codes: tuple[int, ...] = (0,)) -> bytes:
-    done = subprocess.run(["openssl", *arguments], input=data, capture_output=True, timeout=60)
-    assert done.returncode in codes, done.stderr.decode()
-    return done.stdout
 
 
 class EstClient:
@@ -53,7 +44,7 @@ class EstClient:
         attributes = f"attributes=attr\n[attr]\nchallengePassword={challenge}\n" if challenge else ""
         config.write_text(f"[req]\nprompt=no\ndistinguished_name=dn\n{attributes}[dn]\nCN={name}\n")
         options = ["-new", "-key", str(path), "-config", str(config), "-outform", "DER"]
-        return openssl("base64", data=openssl("req", *options))
+        return openssl_output("base64", data=openssl_output("req", *options))
 
     def send(
         self, method: str, path: str, body: bytes = b"", *, kind: str = "application/pkcs10", **extra: Any
@@ -82,7 +73,7 @@ def certificates_in(body: bytes, folder: Path) -> list[bytes]:
     """The certificates in an answer, in PEM, as openssl sees them."""
     der = folder / "answer.p7"
     der.write_bytes(base64.b64decode(body, validate=False))
-    text = openssl("pkcs7", "-inform", "DER", "-in", str(der), "-print_certs").decode()
+    text = openssl("pkcs7", "-inform", "DER", "-in", der, "-print_certs")
     end = "-----END CERTIFICATE-----"
     return [
         f"-----BEGIN{part}{end}\n".encode() for block in text.split(end) for part in block.split("-----BEGIN")[1:]
@@ -93,4 +84,4 @@ def verify(leaf: bytes, trusted: list[bytes], folder: Path) -> str:
     """What `openssl verify` says of a certificate, with the answer of cacerts as all that is known."""
     (folder / "leaf.pem").write_bytes(leaf)
     (folder / "ca.pem").write_bytes(b"".join(trusted))
-    return openssl("verify", "-CAfile", str(folder / "ca.pem"), str(folder / "leaf.pem")).decode().strip()
+    return openssl("verify", "-CAfile", folder / "ca.pem", folder / "leaf.pem").strip()

@@ -14,9 +14,10 @@ from pki.models import Certificate, CertificatePolicy, CertificateRequest, Reque
 from pki.operations.signing import reject_request, sign_request
 from pki.states import CertificateState, RotationState
 from pki.tests.factories import make_ca
+from pki.tests.outside import needs_openssl, openssl_output
 from portal.accounts.models import User
 from portal.accounts.roles import Role
-from portal.api.est.tests.client import EstClient, certificates_in, needs_openssl, openssl, verify
+from portal.api.est.tests.client import EstClient, certificates_in, verify
 from portal.audit.models import AuditEvent
 from portal.core import clock
 
@@ -55,7 +56,7 @@ def test_anybody_learns_how_a_request_is_made(client: EstClient) -> None:
     client.token = ""
     answer = client.get("csrattrs")
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/csrattrs")
-    text = openssl("asn1parse", "-inform", "DER", data=base64.b64decode(answer.content)).decode()
+    text = openssl_output("asn1parse", "-inform", "DER", data=base64.b64decode(answer.content)).decode()
     assert [word for word in ("id-ecPublicKey", "prime256v1", "ecdsa-with-SHA256") if word in text] == [
         "id-ecPublicKey", "prime256v1", "ecdsa-with-SHA256",
     ]  # fmt: skip

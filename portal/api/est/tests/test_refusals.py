@@ -9,7 +9,7 @@ from django.db import transaction
 from devices.models import Device
 from devices.operations.activation import deactivate_device
 from devices.tests.factories import make_bank, make_customer, make_device, make_staff, make_token, staff_actor
-from pki.models import CertificateRequest
+from pki.models import Certificate, CertificateRequest
 from pki.operations import ending
 from pki.states import RevocationReason
 from pki.tests.factories import certify, csr_for
@@ -83,8 +83,13 @@ def test_a_certificate_we_never_issued(client: EstClient, ada: User, phone: Devi
 
 @pytest.mark.parametrize("junk", ["x", "%", ":AAAA:", "-----BEGIN CERTIFICATE-----", "é", "A" * 20_000, "%00%ff"])
 def test_junk_in_the_header(client: EstClient, phone: Device, junk: str) -> None:
+    certificate = certify(phone)
     client.token, client.shown = "", junk
-    assert client.enrol(sample(phone), "simplereenroll").status_code == 401
+    answer = client.enrol(sample(phone), "simplereenroll")
+    (event,) = AuditEvent.objects.filter(outcome="refused")
+    assert event.actor_label.startswith("unknown certificate ")
+    refused(answer, 401, "certificate-not-accepted", who=event.actor_label)
+    assert list(Certificate.objects.values_list("pk", "state")) == [(certificate.pk, "ACTIVE")]
 
 
 def test_a_header_that_no_trusted_proxy_sent_is_not_read(client: EstClient, phone: Device) -> None:
