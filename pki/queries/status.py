@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import cache
+from typing import Final
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connection
 
 from pki.models import Certificate, CertificateAuthority, OcspAnswer, OcspResponder
 from pki.states import NEVER_ISSUED, is_good
@@ -14,21 +14,18 @@ from pki.x509.ocsp import GOOD, UNKNOWN, Status
 from portal.core import clock
 
 COLUMNS: Final = ("state", "not_after", "revoked_at", "revocation_reason")
-_TABLES: Final = (
+# Times come as seconds of Unix time: to build dates that nobody asks for takes longer than to read the row.
+_SECONDS: Final = {
+    "sqlite": "CAST(strftime('%%s', {}) AS integer)",
+    "postgresql": "CAST(floor(extract(epoch FROM {})) AS bigint)",
+}
+_STORED: Final = (
+    "SELECT answer.der, {this_update}, {next_update}"  # noqa: S608  names of ours
     f" FROM {OcspAnswer._meta.db_table} answer"
     f" JOIN {Certificate._meta.db_table} certificate ON certificate.id = answer.certificate_id"
+    " WHERE certificate.serial = %s AND certificate.authority_id = %s"
 )
-_SQLITE: Final = (
-    "SELECT answer.der, unixepoch(answer.this_update), unixepoch(answer.next_update)"
-    f"{_TABLES} WHERE certificate.serial = ? AND certificate.authority_id = ?"
-)
-_POSTGRES: Final = (
-    "SELECT answer.der, floor(extract(epoch FROM answer.this_update))::bigint,"  # noqa: S608  names of ours
-    " floor(extract(epoch FROM answer.next_update))::bigint"
-    f"{_TABLES} WHERE certificate.serial = $1 AND certificate.authority_id = $2"
-).encode()
-_TUPLES_OK: Final = 2  # as libpq numbers what a query came to
-_BINARY: Final = 1  # libpq's name for it: the answer comes as it is stored, not in hexadecimal digits
+_AUTHORITY: Final = Certificate._meta.get_field("authority").target_field
 
 
 @dataclass(frozen=True)
@@ -81,41 +78,19 @@ type Stored = tuple[bytes, int, int]
 def stored_answer(authority_id: UUID, serial: int, now: float) -> Stored | None:
     """The answer that was signed beforehand, from when and until when it is good in seconds of Unix time. One query.
 
-    It goes past Django's cursor and past the dates that nobody asks for: to build those takes several times as long
-    as to read the row. Raises what Django's cursor raises.
+    It is written out here: to put it together anew for each question takes four times as long as to ask it.
     """
-    database = connections[DEFAULT_DB_ALIAS]  # once: each look-up of it takes a while
-    read = _read_postgres if database.vendor == "postgresql" else _read_sqlite
-    with database.wrap_database_errors:
-        found = read(database, f"{serial:040x}", authority_id.hex)
-    return found if found is not None and found[2] > now else None
-
-
-def _read_sqlite(database: BaseDatabaseWrapper, serial: str, authority: str) -> Stored | None:
-    database.ensure_connection()
-    found: Stored | None = database.connection.execute(_SQLITE, (serial, authority)).fetchone()
-    return found
-
-
-def _read_postgres(database: BaseDatabaseWrapper, serial: str, authority: str) -> Stored | None:
-    """A request without a connection borrows one for this row alone: to make it Django's costs more than to read."""
-    pool = getattr(database, "pool", None) if database.connection is None else None
-    if pool is None:
-        database.ensure_connection()
-        return _fetch(database.connection.pgconn, serial, authority)
-    pool.open()  # does nothing when it is open
-    connection = pool.getconn()
-    try:
-        return _fetch(connection.pgconn, serial, authority)
-    finally:
-        pool.putconn(connection)
-
-
-def _fetch(connection: Any, serial: str, authority: str) -> Stored | None:
-    result = connection.exec_params(_POSTGRES, [serial.encode(), authority.encode()], result_format=_BINARY)
-    if result.status != _TUPLES_OK:
-        raise OperationalError(result.error_message.decode(errors="replace"))
-    if not result.ntuples:
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(), [f"{serial:040x}", _AUTHORITY.get_db_prep_value(authority_id, connection)])
+        found = cursor.fetchone()
+    if found is None or found[2] <= now:
         return None
-    der, this_update, next_update = (result.get_value(0, column) for column in range(3))
-    return der, int.from_bytes(this_update), int.from_bytes(next_update)
+    der, this_update, next_update = found
+    return bytes(der), int(this_update), int(next_update)
+
+
+@cache
+def _statement() -> str:
+    seconds = _SECONDS[connection.vendor]
+    moments = {name: seconds.format(f"answer.{name}") for name in ("this_update", "next_update")}
+    return _STORED.format(**moments)

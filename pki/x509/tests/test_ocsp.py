@@ -184,7 +184,7 @@ def test_no_mutation_surprises_the_reader() -> None:
         except MalformedRequest:
             pass
         slowest = max(slowest, time.thread_time() - start)
-    assert slowest < 0.05
+    assert slowest < 0.5  # of this thread: what is sent does not decide how long it takes
     assert 0 < read < 5000
 
 
