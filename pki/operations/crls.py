@@ -1,6 +1,6 @@
 """Revocation lists: one complete list for each authority, under a number that only ever grows.
 
-    1  number   transaction: the authority's row is locked, its number grows by one
+    1  number   transaction: the authority's row is locked, its number grows
     2  read     what is revoked, after the number was taken: a list says everything that was true before its number
     3  sign     no transaction, no lock
     4  store    transaction: the list, and the changes that it says are ticked off
@@ -16,7 +16,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import CharField, F, Func, Q
+from django.db.models import CharField, F, Func, Q, Value
+from django.db.models.functions import Greatest
 from django.db.models.sql.compiler import SQLCompiler
 
 from pki.authority import issuer_of, signer_of
@@ -113,8 +114,12 @@ def newest(authority: CertificateAuthority) -> PublishedCrl | None:
 
 @transaction.atomic(durable=True)
 def _take_number(authority_id: UUID) -> int:
-    """Committed before anything is read: two lists never share a number, whatever becomes of either."""
-    CertificateAuthority.objects.filter(pk=authority_id).update(crl_number=F("crl_number") + 1)
+    """Committed before anything is read: two lists never share a number, whatever becomes of either.
+
+    It is not below the seconds of Unix time: after an older backup was restored, numbers still do not go back.
+    """
+    number = Greatest(F("crl_number") + 1, Value(int(clock.now().timestamp())))
+    CertificateAuthority.objects.filter(pk=authority_id).update(crl_number=number)
     # The row is locked by the update until the commit, so that this is the number that the update made.
     return CertificateAuthority.objects.values_list("crl_number", flat=True).get(pk=authority_id)
 

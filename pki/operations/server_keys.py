@@ -24,7 +24,8 @@ _PARTS: Final = {
     "OU": x509.NameOID.ORGANIZATIONAL_UNIT_NAME,
     "CN": x509.NameOID.COMMON_NAME,
 }
-_places = threading.BoundedSemaphore(AT_ONCE)
+_guard = threading.Lock()
+_making: set[str] = set()  # for whom, in this process
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,13 @@ def claims_of(subject: Mapping[str, str], names: Sequence[str]) -> Claims:
     )
 
 
-def make(kind: str, claims: Claims) -> MadeKey:
-    """Make a key of a kind of `keys_policy.KINDS` and its request. Raises RateLimited `key-making-busy` at once when
-    too many RSA keys are in the making."""
-    key = _rsa(kind) if kind.startswith("rsa-") else make_private_key(kind)
+def make(kind: str, claims: Claims, *, holder: str) -> MadeKey:
+    """Make a key of a kind of `keys_policy.KINDS` and its request.
+
+    holder: who it is for; an RSA key is made for each holder one at a time, so that nobody keeps all places. Raises
+    RateLimited `key-making-busy` at once when one is in the making for the holder, or too many are.
+    """
+    key = _rsa(kind, holder) if kind.startswith("rsa-") else make_private_key(kind)
     builder = x509.CertificateSigningRequestBuilder().subject_name(claims.subject)
     if claims.names:
         builder = builder.add_extension(x509.SubjectAlternativeName(claims.names), critical=False)
@@ -80,10 +84,13 @@ def make(kind: str, claims: Claims) -> MadeKey:
     return MadeKey(private, request.public_bytes(Encoding.DER))
 
 
-def _rsa(kind: str) -> PrivateKey:
-    if not _places.acquire(blocking=False):
-        raise RateLimited("Too many keys are being made. Try again.", code="key-making-busy", retry_after=5)
+def _rsa(kind: str, holder: str) -> PrivateKey:
+    with _guard:
+        if holder in _making or len(_making) >= AT_ONCE:
+            raise RateLimited("Too many keys are being made. Try again.", code="key-making-busy", retry_after=5)
+        _making.add(holder)
     try:
         return make_private_key(kind)
     finally:
-        _places.release()
+        with _guard:
+            _making.discard(holder)

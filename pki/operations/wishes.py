@@ -61,8 +61,8 @@ def wish_for_key(order: KeyOrder, device: Device, profile: Profile) -> Wish:
     try:
         claims = server_keys.claims_of(subject, order.names)
         if kind.startswith("rsa-"):  # what the gate refuses is known before the slow key is made
-            check_request(server_keys.make("p256", claims).request, profile=profile)
-        made = server_keys.make(kind, claims)
+            check_request(server_keys.make("p256", claims, holder="").request, profile=profile)
+        made = server_keys.make(kind, claims, holder=str(device.owner_id))
         return Wish(check_request(made.request, profile=profile), base64.b64encode(made.private).decode())
     except RequestRefused as refused:
         raise broken(refused, "ask-refused") from None

@@ -284,15 +284,15 @@ def test_claims_that_no_request_can_hold(
     assert (refused.value.code, refused.value.findings[0].rule) == ("ask-refused", rule)
 
 
-def test_few_rsa_keys_are_made_at_once(ada: User, phone: Device) -> None:
-    for _ in range(server_keys.AT_ONCE):
-        assert server_keys._places.acquire(blocking=False)
-    try:
-        with pytest.raises(RateLimited) as refused:
-            ask(customer_actor(ada), phone, key_algorithm="RSA", key_size=2048)
-    finally:
-        server_keys._places.release(server_keys.AT_ONCE)
-    assert refused.value.code == "key-making-busy"
+@pytest.mark.parametrize("others", [2, 0])
+def test_few_rsa_keys_are_made_at_once_and_one_for_each_owner(
+    ada: User, phone: Device, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    making = {f"another {number}" for number in range(others)} or {str(ada.pk)}
+    monkeypatch.setattr(server_keys, "_making", making)
+    with nothing_changes(), pytest.raises(RateLimited) as refused:
+        ask(customer_actor(ada), phone, key_algorithm="RSA", key_size=2048)
+    assert (refused.value.code, len(making)) == ("key-making-busy", others or 1)
 
 
 # What becomes of requests nobody signs.
