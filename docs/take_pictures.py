@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
 THEMES: Final = ("light", "dark")
-READERS: Final = {"operator": ("dashboard", "devices", "device"), "auditor": ("audit",)}
+READERS: Final = {"operator": ("dashboard", "devices", "device", "certificates"), "auditor": ("audit",)}
 PAGES: Final = tuple(page for pages in READERS.values() for page in pages)
 CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 STEP: Final = 30  # seconds for which an authenticator app shows one code
@@ -38,7 +38,13 @@ def main() -> None:
     demo = json.loads(wanted.demo.read_text(encoding="utf-8"))
     base = (wanted.base_url or demo["base_url"]).rstrip("/")
     device = wanted.device or demo["customers"][0]["devices"][0]["uuid"]
-    paths = {"dashboard": "/", "devices": "/devices", "device": f"/devices/{device}", "audit": "/audit"}
+    paths = {
+        "dashboard": "/",
+        "devices": "/devices",
+        "device": f"/devices/{device}",
+        "certificates": "/certificates",
+        "audit": "/audit",
+    }
     wanted.output.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--hide-scrollbars"])

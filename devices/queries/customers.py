@@ -19,6 +19,7 @@ from portal.accounts.models import AccessToken, User
 from portal.accounts.models.people import UserQuerySet
 from portal.approvals.models import ApprovalRequest
 from portal.audit.models import AuditEvent
+from portal.audit.queries import timeline_of_all
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 from portal.core.pages import Page
@@ -140,6 +141,4 @@ def _requests(actor: Actor, devices: Sequence[UUID]) -> list[ApprovalRequest]:
 
 
 def _events(objects: Sequence[UUID]) -> list[AuditEvent]:
-    ids = [str(key) for key in objects]
-    found = AuditEvent.objects.filter(object_type__in=["device", "user"], object_id__in=ids)
-    return list(found.order_by("-id")[:EVENTS])
+    return list(timeline_of_all(["device", "user"], objects)[:EVENTS])

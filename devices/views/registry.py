@@ -17,9 +17,10 @@ from devices.queries import device_page, get_device
 from devices.screens import STEPS_BY_NAME, Step, bulk, cards, issued, loss
 from devices.screens import transfers as transfer_screens
 from devices.views.confirming import Action, confirmed
+from pki.queries.certificates import CERTIFICATE_PAPERS, certificate_papers
 from pki.screens import certificates as certificate_screens
 from portal.accounts.roles import Capability
-from portal.audit.queries import timeline_of
+from portal.audit.queries import timeline_of_all
 from portal.web.access import StaffRequest, signed_in
 from portal.web.events import event_row
 from portal.web.paging import list_template, pager
@@ -53,7 +54,8 @@ def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Everything about one device, and what may be done with it."""
     device = _device(request, device_id)
     waiting = badges(request.actor, device)
-    events = list(timeline_of("device", device.pk)[: TIMELINE + 1])
+    objects = [device.pk, *certificate_papers(device)]
+    events = list(timeline_of_all(["device", *CERTIFICATE_PAPERS], objects)[: TIMELINE + 1])
     more = len(events) > TIMELINE and request.actor.can(Capability.AUDIT_READ)
     context = {
         "device": screens.facts(device),

@@ -13,7 +13,7 @@ from django.db.models.fields import IntegerField
 from devices.models import Device
 from devices.states import Category
 from pki import policies
-from pki.models import BlockedKey, Certificate, CertificateAuthority
+from pki.models import BlockedKey, Certificate, CertificateAuthority, CertificateRequest
 from pki.models.certificates import SERIAL_TAIL, CertificateQuerySet
 from pki.states import ENDABLE, LIVE, NEVER_ISSUED, CertificateState
 from pki.x509.serials import OCTETS
@@ -128,6 +128,17 @@ def live_certificates(actor: Actor, devices: Sequence[UUID]) -> dict[UUID, Certi
 def successor_of(certificate: Certificate) -> Certificate | None:
     """The certificate that took over from this one. One query."""
     return certificate.replaced_by.filter(issued_at__isnull=False).order_by("issued_at").first()
+
+
+CERTIFICATE_PAPERS: Final = ("certificate", "certificaterequest")
+NEWEST: Final = 20
+
+
+def certificate_papers(device: Device) -> list[UUID]:
+    """The newest certificates and requests of a device, for its story. Two queries."""
+    certificates = Certificate.objects.issued().filter(device=device).order_by("-issued_at")
+    requests = CertificateRequest.objects.filter(device=device).order_by("-created_at")
+    return [row.pk for rows in (certificates, requests) for row in rows.only("pk")[:NEWEST]]
 
 
 def chain_of(certificate: Certificate) -> list[CertificateAuthority]:

@@ -250,3 +250,11 @@ def test_pkilint_says_nothing_of_our_own(bea: Client, phone: Device) -> None:
     pytest.importorskip("pkilint")
     page = bea.get(f"/certificates/{certify(phone).pk}/lint")
     assert [finding for finding in page.context["said"].findings if finding.severity not in ("INFO", "NOTICE")] == []
+
+
+def test_a_devices_timeline_tells_of_its_certificates(bea: Client, ada: User) -> None:
+    device, other = make_device(ada), make_device(ada)
+    certify(other)
+    assert "Certificate issued" not in bea.get(f"/devices/{device.pk}").content.decode()
+    certify(device)
+    assert "Certificate issued" in bea.get(f"/devices/{device.pk}").content.decode()

@@ -1,5 +1,6 @@
 """Reading the log: the audit browser, an object's timeline, the activity chart."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -79,6 +80,12 @@ def page_of(events: QuerySet[AuditEvent], cursor: str | None = None, *, size: in
 def timeline_of(object_type: str, object_id: object) -> QuerySet[AuditEvent]:
     """What happened to one object (`"device"`, its id), newest first. The caller has checked that it may be seen."""
     return AuditEvent.objects.filter(object_type=object_type, object_id=str(object_id)).order_by("-id")
+
+
+def timeline_of_all(object_types: Sequence[str], object_ids: Iterable[object]) -> QuerySet[AuditEvent]:
+    """What happened to several objects of these types, together, newest first. As `timeline_of`."""
+    ids = [str(key) for key in object_ids]
+    return AuditEvent.objects.filter(object_type__in=object_types, object_id__in=ids).order_by("-id")
 
 
 def activity_by_day(bank_id: UUID, *, days: int = 14) -> list[DayOfActivity]:
