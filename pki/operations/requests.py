@@ -29,7 +29,7 @@ from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock, ids
 from portal.core.actor import Actor
-from portal.core.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound
+from portal.core.errors import Conflict, DomainError, Forbidden, InvalidInput, InvalidState, NotFound
 from portal.races import retried_on_conflict
 
 SIGNING_TIME: Final = timedelta(days=7)  # our own policy: then the device asks anew
@@ -71,8 +71,8 @@ def request_certificate(
 
     Not inside a transaction. Raises Forbidden (also `token-bound-elsewhere`, `profile-for-staff`), NotFound,
     InvalidInput, RulesBroken (`csr-refused`, `ask-refused`, `cn-not-device`, `cn-missing`, `require_key_usable`'s),
-    InvalidState (`device-not-active`, `no-authority`), Conflict (`key-of-another-device`, `key-asked-otherwise`,
-    `requests-open`) and RateLimited `key-making-busy`.
+    InvalidState (`device-not-active`, `no-authority`, `zone-needed`), Conflict (`key-of-another-device`,
+    `key-asked-otherwise`, `requests-open`) and RateLimited `key-making-busy`.
     """
     policies.require_request(actor)
     if not csr and not key_algorithm:
@@ -82,6 +82,8 @@ def request_certificate(
     device = _device(actor, device_id)
     policy = policy_of(device.bank_id)
     chosen = profile_of(policy, profile)
+    if chosen.needs_names and not policy.zone:
+        raise InvalidState("Its names lie under the bank's zone, and the bank has none.", code="zone-needed")
     if csr:
         wish = wish_of_request(csr, device, chosen)
     else:

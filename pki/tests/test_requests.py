@@ -353,3 +353,11 @@ def test_nobody_elses_request_is_signed_at_once(ada: User, phone: Device) -> Non
     auto(ada, sign_needs_two=True)
     assert ask(customer_actor(ada, phone), phone, csr_for(phone)).state == RequestState.PENDING
     assert not Certificate.objects.exists()
+
+
+def test_a_terminal_needs_a_name_under_the_banks_zone(phone: Device, bea: Actor) -> None:
+    with nothing_changes(), pytest.raises(InvalidState) as refused:
+        ask(bea, phone, csr_for(phone), profile="terminal")
+    assert refused.value.code == "zone-needed"
+    CertificatePolicy.objects.update(zone="terminals.bank.example")
+    assert ask(bea, phone, csr_for(phone), profile="terminal").profile == "terminal"
