@@ -52,7 +52,7 @@ class Portal:
         self.log = var.parent / "log"
         self.environment = environment(var, **settings) | {"PORT": str(self.port)}
 
-    def start(self, seconds: float = 60) -> float:
+    def start(self, seconds: float = 120) -> float:
         """Seconds until the greeting."""
         began = time.monotonic()
         with self.log.open("w") as log:
