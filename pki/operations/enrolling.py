@@ -66,7 +66,7 @@ def enrol_again(*, actor: Actor, device_id: UUID, csr: str, by_certificate: bool
         return Enrolled(None, active)
     if not is_same and not by_certificate:
         return enrol(actor=actor, device_id=device_id, csr=csr)
-    renewed = rotate_with_key(actor=actor, device_id=device.public_id, request=checked, early=not is_same)
+    renewed = rotate_with_key(actor=actor, device_id=device.public_id, request=checked, early=True)
     return Enrolled(None, renewed)
 
 

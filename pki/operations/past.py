@@ -10,13 +10,6 @@ from pki.states import CertificateState, RevocationReason
 from portal.core import clock
 from portal.core.errors import RateLimited
 
-# After these somebody has to look: the device itself does not undo what staff decided.
-BY_DECISION: Final = (
-    RevocationReason.UNSPECIFIED,
-    RevocationReason.KEY_COMPROMISE,
-    RevocationReason.PRIVILEGE_WITHDRAWN,
-    RevocationReason.CESSATION_OF_OPERATION,
-)
 # A key of these is not certified again, not even by staff: it was taken from its holder, or its holder is another.
 TAKEN: Final = (
     RevocationReason.KEY_COMPROMISE,
@@ -51,14 +44,3 @@ def require_few_lately(device: Device) -> None:
         raise RateLimited(
             "This device got too many certificates lately.", code="too-many-certificates", retry_after=wait
         )
-
-
-def is_barred_from_auto_signing(device: Device) -> bool:
-    """Whether a person has to look first: staff hold one of its certificates, or ended the last one. One query."""
-    newest = Certificate.objects.issued().filter(device=device).order_by("-issued_at")
-    found = newest.values_list("state", "revocation_reason", "held_apart")[:10]
-    rows = list(found)
-    if any(state == CertificateState.ON_HOLD and apart for state, _, apart in rows):
-        return True
-    last = next((row for row in rows if row[1] != RevocationReason.SUPERSEDED), None)
-    return last is not None and last[0] == CertificateState.REVOKED and last[1] in BY_DECISION

@@ -66,6 +66,15 @@ def require_not_blocked(fingerprint: str) -> None:
         raise by_registry("key-blocked")
 
 
+def require_key_still_usable(request: CertificateRequest, policy: CertificatePolicy) -> None:
+    """The same, for a request that waited since its key was claimed. Its device is locked, and read with it.
+
+    Raises RulesBroken (`key-blocked`, `key-too-old`, `key-on-hold`, `key-revoked`).
+    """
+    require_not_blocked(request.key_fingerprint)
+    require_good_key(request.device, CertifiedKey.objects.get(fingerprint=request.key_fingerprint), policy)
+
+
 def require_key_usable(device: Device, key: CheckedKey, policy: CertificatePolicy) -> None:
     """Claim a key for a device, whose row is locked: one key, one device, for good.
 

@@ -17,19 +17,18 @@ from devices.models import Device
 from pki import policies
 from pki.certificate_policies import policy_of, profile_of
 from pki.models import Certificate, CertificatePolicy, CertificateRequest, RequestSource
-from pki.operations import issuance, signing
-from pki.operations.past import is_barred_from_auto_signing
+from pki.operations import issuance
+from pki.operations.auto_signing import sign_at_once
 from pki.operations.request_steps import KEY, close, require_active, require_key_usable
 from pki.operations.wishes import KeyOrder, Wish, asked_of, wish_for_key, wish_of_request
 from pki.queries.requests import good_certificate_of, request_with_der
 from pki.states import REQUEST_OPEN, CertificateState, RequestState
 from portal import vault
-from portal.approvals.policy import policy_of as four_eyes_of
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock, ids
 from portal.core.actor import Actor
-from portal.core.errors import Conflict, DomainError, Forbidden, InvalidInput, InvalidState, NotFound
+from portal.core.errors import Conflict, Forbidden, InvalidInput, InvalidState, NotFound
 from portal.races import retried_on_conflict
 
 SIGNING_TIME: Final = timedelta(days=7)  # our own policy: then the device asks anew
@@ -92,7 +91,7 @@ def request_certificate(
         wish = wish_for_key(order, device, chosen)
     made = source or (RequestSource.SERVER if wish.private else RequestSource.DEVICE)
     requested = _store(actor, device.pk, wish, profile, made, policy)
-    if signs_at_once(policy) and _is_attested(actor, device) and not is_barred_from_auto_signing(device):
+    if policy.auto_sign and _is_attested(actor, device):
         return _signed_at_once(requested)
     return requested
 
@@ -206,13 +205,6 @@ def _store(
     return Requested(request)
 
 
-def signs_at_once(policy: CertificatePolicy) -> bool:
-    """Whether the bank lets devices that ask by themselves have their certificates without a person."""
-    return (
-        policy.auto_sign and not policy.sign_needs_two and signing.SIGN not in four_eyes_of(policy.bank_id).required
-    )
-
-
 def _answered(actor: Actor, device: Device, wish: Wish) -> Requested | None:
     """The very same request was signed while this call was on its way: EST's clients ask until there is an answer."""
     before = request_with_der(actor, device.pk, wish.checked.der)
@@ -226,15 +218,12 @@ def _is_attested(actor: Actor, device: Device) -> bool:
 
 
 def _signed_at_once(requested: Requested) -> Requested:
-    """What cannot be signed now waits for a person, as any other request does."""
+    """What needs a person, or cannot be signed now, waits as any other request does."""
     request = requested.request
     if request.state != RequestState.PENDING:
         return requested
-    system = Actor.system("pki.auto-sign", bank_id=request.bank_id)
-    try:
-        signed = signing.sign_request(actor=system, csr_id=request.public_id, reason="Signed by the bank's policy.")
-    except DomainError as error:
-        log.warning("a request was not signed at once", extra={"csr": request.public_id, "code": error.code})
+    signed = sign_at_once(request)
+    if signed is None:
         request.refresh_from_db()
         return requested
     return Requested(signed.request, signed.certificate, requested.created)

@@ -36,8 +36,8 @@ def rotate_with_key(*, actor: Actor, device_id: str, request: CheckedRequest, ea
 
     The new certificate is signed at once and returned; the old one stays good until the device proves the new one, or
     the overlap ends. It finishes the rotation that waits for the device, or is one of its own (MANUAL). request: it
-    passed the gate; who it says it is, the caller has checked. early: also before the renewal window. Raises what
-    `rotate_certificate` and `requests.require_key_usable` raise, InvalidState `key-too-old` for the old key where
+    passed the gate; who it says it is, the caller has checked. early: with a new key also before the renewal window.
+    Raises what `rotate_certificate` and `require_key_usable` raise, InvalidState `key-too-old` for the old key where
     another is needed, Conflict `rotation-open` while one is being signed or not proved yet, RateLimited
     `too-many-certificates`, Unavailable.
     """
@@ -59,10 +59,10 @@ def _begin(actor: Actor, device_id: str, request: CheckedRequest, early: bool) -
     rotation = open_rotation(device)
     if rotation is not None and rotation.state in BUSY:
         raise Conflict("The certificate is being renewed, or the new one is not proved yet.", code="rotation-open")
-    old = certificate_to_rotate(device, early=early or rotation is not None)
+    is_same = Certificate.objects.current().filter(device=device, key_fingerprint=request.key.fingerprint).exists()
+    old = certificate_to_rotate(device, early=(early and not is_same) or rotation is not None)
     policy = policy_of(device.bank_id)
     profile = profile_of(policy, old.profile)
-    is_same = request.key.fingerprint == old.key_fingerprint
     if is_same and (problem := key_problem(old, policy, profile)):
         raise InvalidState(f"{problem} Send a new key.", code="key-too-old")
     require_key_usable(device, request.key, policy)

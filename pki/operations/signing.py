@@ -5,7 +5,7 @@ authority's key never signs inside a transaction.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from pki.models import Certificate, CertificateAuthority, CertificatePolicy, Cer
 from pki.operations import issuance
 from pki.operations.issuance import Reserved, Wanted
 from pki.operations.refusals import broken
-from pki.operations.request_steps import close, lock_request, record, require_active, require_not_blocked
+from pki.operations.request_steps import close, lock_request, record, require_active, require_key_still_usable
 from pki.states import RequestState
 from pki.x509.alternative_names import AlternativeName
 from pki.x509.asking import Asked, Granted, check_asked
@@ -115,17 +115,29 @@ def sign_request(
     one only moves the request to READY.
 
     Raises Forbidden (`capability-missing`, `maker-is-checker`), NotFound, InvalidInput, RulesBroken `ask-refused`
-    with every rule that is broken, `key-blocked`, Conflict `already-decided` for a repeat, Expired, InvalidState
-    (`device-not-active`, `no-authority`, `lint-refused`, `signing-aborted`), Unavailable `signing-failed`: then the
-    request waits again. ApprovalRequired where the bank's policy wants two people.
+    with every rule that is broken and `require_key_still_usable`'s, Conflict `already-decided` for a repeat, Expired,
+    InvalidState (`device-not-active`, `no-authority`, `lint-refused`, `signing-aborted`), Unavailable
+    `signing-failed`: then the request waits again. ApprovalRequired where the bank's policy wants two people.
     """
     policies.require_sign(actor)
     reason = require_reason(reason, needed=False)
     asked = Asked(uses=_words(uses), purposes=_words(purposes), days=days)
     if actor.approved_for(SIGN):
         return _allow(actor, csr_id, asked, reason)
+    return sign_waiting(actor, csr_id, asked, reason)
+
+
+def sign_waiting(
+    actor: Actor,
+    csr_id: str,
+    asked: Asked,
+    reason: str,
+    must: Callable[[CertificateRequest, CertificatePolicy], None] = lambda request, policy: None,
+) -> Signed:
+    """Sign as `sign_request` does, who may asked already. must: what else has to be so, under the lock; it raises."""
     with transaction.atomic():
         request, terms = _decided(actor, csr_id, asked)
+        must(request, terms.policy)
         _note_terms(actor, request, terms, reason)
         reserved = _reserve(actor, request, terms)
         record(actor, Event.CSR_ALLOWED, request, RequestState.PENDING, reason)
@@ -159,7 +171,6 @@ def issue_ready(request_id: str) -> Certificate | None:
             request = lock_request(CertificateRequest.objects.filter(state=RequestState.READY), row.public_id)
             terms = _terms(request, _allowed(request))
             require_active(request.device)
-            require_not_blocked(request.key_fingerprint)
             reserved = _reserve(actor, request, terms)
     except NotFound:  # another worker was faster
         return None
@@ -191,7 +202,6 @@ def draft_of(request: CertificateRequest) -> Draft:
     Raises what stands in the way, as `sign_request` would: RulesBroken with every finding, InvalidState.
     """
     require_active(request.device)
-    require_not_blocked(request.key_fingerprint)
     terms = _terms(request, Asked())
     return Draft(
         issuance.subject_of(request.device, terms.policy),
@@ -232,7 +242,6 @@ def _decided(actor: Actor, csr_id: str, asked: Asked) -> tuple[CertificateReques
     policies.require_sign(actor, request)
     _require_waiting(request, RequestState.PENDING)
     require_active(request.device)
-    require_not_blocked(request.key_fingerprint)
     terms = _terms(request, asked)
     if not actor.approved_for(SIGN) and (_takes_two(actor, terms.policy) or is_required(actor, SIGN)):
         raise SecondPersonNeeded("Your bank wants a second person for this.", about=request)
@@ -244,8 +253,9 @@ def _takes_two(actor: Actor, policy: CertificatePolicy) -> bool:
 
 
 def _terms(request: CertificateRequest, asked: Asked) -> _Terms:
-    """The gate looks at the stored request again: the bank may have narrowed its profile meanwhile."""
+    """The key and the request are looked at again: one may be taken away, the profile narrower meanwhile."""
     policy = policy_of(request.bank_id)
+    require_key_still_usable(request, policy)
     profile = profile_of(policy, request.profile)
     try:
         checked = check_request(bytes(request.der), profile=profile)

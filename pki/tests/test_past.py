@@ -15,12 +15,14 @@ from devices.tests.factories import customer_actor, private_key
 from pki.authority import issuer_of
 from pki.models import Certificate, CertificatePolicy, CertificateRequest, OcspResponder, Rotation
 from pki.operations import ending, ocsp
+from pki.operations.auto_signing import sign_at_once
 from pki.operations.enrolling import enrol_again
 from pki.operations.issuance import settle
 from pki.operations.requests import Requested, request_certificate
 from pki.operations.revocation import hold_certificate, release_certificate, revoke_certificate
 from pki.operations.rotation_keys import rotate_with_key
 from pki.operations.rotation_work import CLAIM, rotate_batch
+from pki.operations.signing import Signed, sign_request
 from pki.states import CertificateState, RotationState
 from pki.tests.factories import certify, csr_for
 from pki.x509.ocsp import UNAUTHORIZED
@@ -74,6 +76,36 @@ def test_what_staff_hold_stays_held_beside_a_new_certificate(phone: Device, old:
     release_certificate(actor=bea, certificate_id=old.public_id, reason="Cleared")
     old.refresh_from_db()
     assert (old.state, old.revocation_reason) == ("REVOKED", "superseded")
+
+
+def test_staff_who_are_faster_than_the_banks_policy_stop_it(
+    ada: User, phone: Device, old: Certificate, bea: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hold the device's certificate after the request was stored and before it is allowed."""
+
+    def held_before(request: CertificateRequest) -> Signed | None:
+        hold_certificate(actor=bea, certificate_id=old.public_id, reason="Suspected")
+        return sign_at_once(request)
+
+    monkeypatch.setattr("pki.operations.requests.sign_at_once", held_before)
+    waiting = ask(ada, phone, 2)
+    assert (waiting.certificate, waiting.request.state) == (None, "PENDING")
+    assert Certificate.objects.count() == 1
+
+
+def test_a_key_that_was_taken_away_while_its_request_waited_is_not_signed(
+    ada: User, phone: Device, bea: Actor
+) -> None:
+    made = ask(ada, phone, 1).certificate
+    assert made is not None
+    CertificatePolicy.objects.update(auto_sign=False)
+    waiting = ask(ada, phone, 1).request
+    revoke_certificate(actor=bea, certificate_id=made.public_id, cause="privilege-withdrawn", reason="Taken away")
+    with pytest.raises(RulesBroken) as refused:
+        sign_request(actor=bea, csr_id=waiting.public_id)
+    assert refused.value.code == "key-revoked"
+    waiting.refresh_from_db()
+    assert (waiting.state, Certificate.objects.count()) == ("PENDING", 1)
 
 
 @pytest.mark.parametrize("cause", ["privilege-withdrawn", "key-compromise"])
