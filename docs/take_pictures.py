@@ -4,7 +4,7 @@
     python docs/take_pictures.py --demo /tmp/portal/demo.json
 
 Needs the packages for development and a Chromium on PATH (PORTAL_CHROMIUM can name one). Signs in as the operator,
-and as the auditor for the audit log, which an operator does not read.
+and as the auditor for the audit log, which an operator does not read, and for approvals with their evidence.
 """
 
 import argparse
@@ -25,7 +25,11 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
 THEMES: Final = ("light", "dark")
-READERS: Final = {"operator": ("dashboard", "devices", "device", "certificates"), "auditor": ("audit",)}
+READERS: Final = {
+    "operator": ("dashboard", "devices", "device", "certificates"),
+    "auditor": ("audit", "two-factor", "request", "push"),
+}
+OPENS: Final = {"request"}  # of these the list is gone to, and its first row opened
 PAGES: Final = tuple(page for pages in READERS.values() for page in pages)
 CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 STEP: Final = 30  # seconds for which an authenticator app shows one code
@@ -44,6 +48,9 @@ def main() -> None:
         "device": f"/devices/{device}",
         "certificates": "/certificates",
         "audit": "/audit",
+        "two-factor": "/two-factor",
+        "request": "/two-factor?state=approved&kind=payment",
+        "push": "/two-factor/push",
     }
     wanted.output.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -84,6 +91,9 @@ def _take(browser: Browser, base: str, person: dict[str, str], paths: dict[str, 
         page.emulate_media(color_scheme=theme)
         for name, path in paths.items():
             page.goto(base + path, wait_until="networkidle")
+            if name in OPENS:
+                page.locator("main tbody a").first.click()
+                page.wait_for_load_state("networkidle")
             picture = page.screenshot()
             (output / f"{name}-{theme}.png").write_bytes(_packed(picture))
     context.close()

@@ -16,7 +16,7 @@ from pki.operations import (
     rotation_sweeps,
     rotation_work,
     rotations,
-    signing,
+    signing_work,
 )
 from portal import jobs
 from portal.core.actor import Actor
@@ -25,14 +25,14 @@ from portal.core.actor import Actor
 @shared_task(name="pki.issue")
 def issue(request_id: str) -> None:
     """Sign what two people allowed."""
-    signing.issue_ready(request_id)
+    signing_work.issue_ready(request_id)
 
 
 @shared_task(name="pki.settle")
 def settle() -> None:
     """Settle serials that a crash left, sign what no worker heard of; the first node to ask does it."""
     if jobs.claim_slot("pki.settle", 30):
-        signing.sweep()
+        signing_work.sweep()
 
 
 @shared_task(name="pki.lapse_requests")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -24,14 +25,30 @@ GATEWAYS = {"sms": "portal.E031", "fcm": "portal.E032", "apns": "portal.E033", "
 PKI_PROBLEMS = "pki.setting_problems.problems"
 PKI = {"passphrase": "portal.E035", "address": "portal.E036", "keys": "portal.E037"}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+# This machine, and where clouds tell machines their secrets.
+NEVER_INSIDE = ("127.0.0.1", "::1", "169.254.169.254", "fd00:ec2::254")
 
 
 def problems() -> list[Problem]:
     """Everything that keeps the portal from starting, in the order a person would mend it."""
     found: list[Problem] = list(settings.SETTING_PROBLEMS)
     found += _demo_problems() if settings.DEMO else _production_problems()
+    found += _hook_problems()
     found += [Problem(PKI[about], sentence, hint) for about, sentence, hint in import_string(PKI_PROBLEMS)()]
     return found
+
+
+def _hook_problems() -> Iterable[Problem]:
+    try:
+        known = not settings.TXID_CHECK or callable(import_string(settings.TXID_CHECK))
+    except ImportError:
+        known = False
+    if not known:
+        yield Problem(
+            "portal.E027",
+            "PORTAL_TXID_CHECK names no function.",
+            "Example: PORTAL_TXID_CHECK=bank.approvals.check",
+        )
 
 
 def _production_problems() -> Iterable[Problem]:
@@ -75,6 +92,18 @@ def _production_problems() -> Iterable[Problem]:
             "portal.E026",
             "PORTAL_ACCEPTED_WEAK_PINS lets weak PINs in.",
             "Unset it: it is for the demo's samples",
+        )
+    if settings.DEMO_PROVIDER:
+        yield Problem(
+            "portal.E042",
+            "PORTAL_DEMO_PROVIDER lets anybody in as any customer.",
+            "Unset it: it is for the demo",
+        )
+    if any(ip_address(text) in network for text in NEVER_INSIDE for network in settings.INSIDE_NETWORKS):
+        yield Problem(
+            "portal.E043",
+            "PORTAL_INSIDE_NETWORKS lets typed-in addresses be on this machine, or where clouds keep secrets.",
+            "Name the bank's own networks only: PORTAL_INSIDE_NETWORKS=10.20.0.0/16",
         )
     keys = [
         settings.INDEX_KEY,

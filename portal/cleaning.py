@@ -7,11 +7,12 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from devices.models import PinReset
-from portal.accounts.models import AccessToken, PortalSession, RefreshToken
+from portal.accounts.models import AccessToken, Grant, PasskeyChallenge, PortalSession, RefreshToken
 from portal.core import clock
 from portal.idempotency import KEPT as ANSWERS_KEPT
 from portal.models import JobSlot, StoredAnswer, WorkerBeat
 from portal.outbox.models import Message, MessageState
+from twofa.models import BrowserSignIn, NewDeviceSignIn, SignInChallenge
 
 BATCH = 500  # rows in one transaction
 BATCHES = 20  # of one kind in one run; the next run goes on
@@ -19,6 +20,7 @@ SLOTS_KEPT = timedelta(days=1)
 WORKERS_KEPT = timedelta(days=7)
 ORPHANS_KEPT = timedelta(days=1)
 TOKENS_KEPT = timedelta(days=30)  # after they expired, for those who look into an incident
+SIGN_INS_KEPT = timedelta(days=1)
 RESETS_KEPT = timedelta(days=30)  # for those who look into a complaint
 # Until a customer's complaint about a message has come: afterwards its recipient is personal data without a use.
 MESSAGES_KEPT = timedelta(days=90)  # after they were sent or given up
@@ -38,10 +40,16 @@ def _old() -> Iterator[tuple[str, QuerySet[Model]]]:
     yield "answers", StoredAnswer.objects.filter(created_at__lt=now - ANSWERS_KEPT)
     yield "workers", WorkerBeat.objects.filter(seen_at__lt=now - WORKERS_KEPT)
     yield "sessions", PortalSession.objects.over()
+    yield "passkey challenges", PasskeyChallenge.objects.over()
     yield "messages", Message.objects.filter(state=MessageState.SENT, sent_at__lt=now - MESSAGES_KEPT)
     yield "messages", Message.objects.filter(state=MessageState.FAILED, next_try_at__lt=now - MESSAGES_KEPT)
     # An open one whose hour is over is as dead as a closed one; nobody marks those that are never asked for again.
     yield "pin resets", PinReset.objects.filter(expires_at__lt=now - RESETS_KEPT)
+    # What a sign-in left behind: over after minutes, and personal data without a use.
+    yield "sign-ins", SignInChallenge.objects.filter(expires_at__lt=now - SIGN_INS_KEPT)
+    yield "sign-ins", BrowserSignIn.objects.filter(expires_at__lt=now - SIGN_INS_KEPT)
+    yield "sign-ins", Grant.objects.filter(expires__lt=now - SIGN_INS_KEPT)
+    yield "sign-ins", NewDeviceSignIn.objects.filter(request__cap_at__lt=now - SIGN_INS_KEPT)
     # A used refresh token is kept while it could come back: that is how a stolen one is noticed (RFC 9700 4.14).
     reused = now - timedelta(seconds=int(str(settings.OAUTH2_PROVIDER["REFRESH_TOKEN_EXPIRE_SECONDS"])))
     yield "refresh tokens", RefreshToken.objects.filter(revoked__lt=reused)

@@ -1,6 +1,6 @@
 """How long PostgreSQL may take for a process that answers somebody."""
 
-from django.db import connections
+from django.db import connection, connections
 
 # Milliseconds. Past them the database refuses with an OperationalError, which callers see as "not available".
 LIMITS = {
@@ -23,3 +23,10 @@ def limit_statements() -> None:
     given = str(database["OPTIONS"].get("options", ""))
     if not given.startswith(OPTIONS):
         database["OPTIONS"]["options"] = f"{OPTIONS} {given}".rstrip()  # PostgreSQL: the last word counts
+
+
+def lend_connection() -> None:
+    """Give a pooled connection back while nobody asks it anything; the next query takes one again."""
+    pooled = connection.settings_dict["OPTIONS"].get("pool")
+    if pooled and not connection.in_atomic_block:
+        connection.close()

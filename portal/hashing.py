@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
 
 from portal.core.errors import RateLimited
+from portal.database import lend_connection
 
 # Our own choice: about a third of what a thread at 0 gets while both want the processor (sched(7)). PIN checks step
 # back for everything else, and still get on.
@@ -41,7 +41,7 @@ class HashingPool:
 
     def run[R](self, work: Callable[[], R]) -> R:
         """Do the work in a hashing thread and wait for it. It touches no database. What it raises is raised here."""
-        _lend_connection()
+        lend_connection()
         return self._threads.submit(work).result()
 
 
@@ -50,13 +50,6 @@ def _step_back() -> None:
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-
-
-def _lend_connection() -> None:
-    """Give a pooled connection back while nobody asks it anything; the next query takes one again."""
-    pooled = connection.settings_dict["OPTIONS"].get("pool")
-    if pooled and not connection.in_atomic_block:
-        connection.close()
 
 
 _pool: HashingPool | None = None

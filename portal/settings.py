@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from portal import logs
 from portal.crypto.pins import OWASP
@@ -43,6 +44,10 @@ PIN_PEPPERS = env.keys("PORTAL_PIN_PEPPERS", SECRETS["PORTAL_PIN_PEPPERS"])
 AUDIT_KEY = env.key("PORTAL_AUDIT_KEY", SECRETS["PORTAL_AUDIT_KEY"])
 AUDIT_SIGNING_KEY = env.key("PORTAL_AUDIT_SIGNING_KEY", SECRETS["PORTAL_AUDIT_SIGNING_KEY"])
 PIN_COST = OWASP
+# The demo's own identity provider signs for anybody.
+DEMO_PROVIDER = env.text("PORTAL_DEMO_PROVIDER", "on" if DEMO else "off") == "on"
+# Where addresses that staff type in may stand besides public ones: identity providers, webhooks.
+INSIDE_NETWORKS = env.networks("PORTAL_INSIDE_NETWORKS")
 # Weak PINs that are taken all the same: those of the vendor's printed samples, so that they run in the demo.
 ACCEPTED_WEAK_PINS = env.words("PORTAL_ACCEPTED_WEAK_PINS", "123456,654321,789012" if DEMO else "")
 
@@ -130,6 +135,7 @@ INSTALLED_APPS = [
     "portal.approvals",
     "devices",
     "pki",
+    "twofa",
     "portal.web",
 ]
 
@@ -188,8 +194,10 @@ SESSION_ENGINE = "portal.accounts.sessions"
 WITHOUT_SESSION = (
     "/v1/",
     "/device/v1/",
+    "/auth/v1/",
     "/api/",
     "/oauth/",
+    "/demo/",
     "/.well-known/",
     "/static/",
     "/pki/",
@@ -211,6 +219,9 @@ AXES_CLIENT_IP_CALLABLE = "portal.requests.client_ip"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 OTP_TOTP_ISSUER = "Device Trust"
+# Passkeys are bound to a domain, never to an address: in the demo they work at http://localhost only.
+PASSKEY_ORIGINS = [f"http://localhost:{PORT}"] if DEMO else [BASE_URL]
+PASSKEY_DOMAIN = urlsplit(PASSKEY_ORIGINS[0]).hostname or ""
 
 # Web hygiene. The demo is plain http on loopback; production is https only.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEMO
@@ -313,6 +324,7 @@ CELERY_BEAT_SCHEDULE = {
     "approvals.expire": {"task": "approvals.expire", "schedule": 60.0, "options": {"expires": 120}},
     "transfers.sweep": {"task": "transfers.sweep", "schedule": 30.0, "options": {"expires": 60}},
     "imports.sweep": {"task": "imports.sweep", "schedule": 10.0, "options": {"expires": 30}},
+    "twofa.sweep": {"task": "twofa.sweep", "schedule": 30.0, "options": {"expires": 60}},
     "pki.settle": {"task": "pki.settle", "schedule": 30.0, "options": {"expires": 60}},
     "pki.lapse_requests": {"task": "pki.lapse_requests", "schedule": 300.0},
     "pki.roll_overs": {"task": "pki.roll_overs", "schedule": 60.0, "options": {"expires": 120}},
@@ -371,6 +383,9 @@ APNS_TEAM_ID = env.text("PORTAL_APNS_TEAM_ID")
 APNS_TOPIC = env.text("PORTAL_APNS_TOPIC")
 OUTGOING_PROXY = env.text("PORTAL_OUTGOING_PROXY")
 CA_FILE = env.text("PORTAL_CA_FILE")
+
+# A bank's own function that looks at transaction ids of approvals that nothing signs.
+TXID_CHECK = env.text("PORTAL_TXID_CHECK")
 
 STATIC_URL = "/static/"
 # The demo serves the pages' files from where they are; production collects them (manage.py collectstatic).

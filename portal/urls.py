@@ -12,12 +12,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("", include("portal.api.urls")),
+    path("oauth/", include("portal.api.authorize_urls")),
     path("oauth/", include("portal.accounts.oauth_urls")),
+    path("demo/provider/", include("portal.demo.provider_urls")),  # 404 outside the demo
     *well_known,
     path("admin/", admin_site.urls),
     path("", include("devices.urls")),
     path("", include("devices.customer_urls")),
     path("", include("pki.urls")),
+    path("", include("twofa.urls")),
     path("", include("portal.web.urls")),
 ]
 

@@ -1,12 +1,18 @@
 """Approval keys of devices."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
 
 from devices.models.device import Device
 from portal.core import ids
+
+
+class DeviceKeyQuerySet(models.QuerySet["DeviceKey"]):
+    def in_use(self) -> Self:
+        """Those that count: they have signed a challenge, and were not replaced."""
+        return self.filter(proved_at__isnull=False, retired_at__isnull=True)
 
 
 class DeviceKey(models.Model):
@@ -25,6 +31,8 @@ class DeviceKey(models.Model):
     registered_at = models.DateTimeField()
     proved_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeviceKeyQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

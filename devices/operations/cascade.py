@@ -16,6 +16,7 @@ from portal.accounts.models import AccessToken
 from portal.accounts.operations.tokens import end_tokens_of_device
 from portal.core import clock
 from portal.core.actor import Actor
+from twofa.operations.closing import cancel_open, count_open
 
 
 class Cut(Enum):
@@ -113,6 +114,13 @@ STEPS: Final = (
         _ALL - {Cut.MOVED},
         count=lambda devices: Transfer.objects.open().filter(device__in=devices).count(),
         end=_cancel_transfers,
+    ),
+    Step(
+        "two_factor",
+        ("open approval request is cancelled", "open approval requests are cancelled"),
+        _ALL,
+        count=count_open,
+        end=cancel_open,
     ),
     Step(
         "pin_resets",

@@ -21,7 +21,7 @@ class Keyed:
 
 def keyed_devices(actor: Actor) -> list[Keyed]:
     """The actor's owned devices in use that have a key, in the order they were registered. Two queries."""
-    devices = _with(actor, _in_use()).order_by("registered_at", "id")
+    devices = _with(actor, DeviceKey.objects.in_use()).order_by("registered_at", "id")
     return [keyed for device in devices if (keyed := _keyed(device))]
 
 
@@ -34,15 +34,10 @@ def keyed_device(actor: Actor, public_key: str) -> Keyed:
         fingerprint = parse_public_key(public_key).fingerprint
     except InvalidKey:
         raise NotFound("There is no such device.") from None
-    device = _with(actor, _in_use().filter(fingerprint=fingerprint)).first()
+    device = _with(actor, DeviceKey.objects.in_use().filter(fingerprint=fingerprint)).first()
     if device is None or (keyed := _keyed(device)) is None:
         raise NotFound("There is no such device.")
     return keyed
-
-
-def _in_use() -> QuerySet[DeviceKey]:
-    """Keys that count: proved, and not retired."""
-    return DeviceKey.objects.filter(proved_at__isnull=False, retired_at__isnull=True)
 
 
 def _with(actor: Actor, keys: QuerySet[DeviceKey]) -> DeviceQuerySet:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from devices.models import Device, DeviceKey, DevicePin, Fingerprint, PinReset, Transfer
 from devices.states import ResetState
-from devices.tests.factories import make_device, make_key, make_token
+from devices.tests.factories import make_application, make_device, make_key, make_token
 from pki.models import Certificate, CertificateRequest
 from pki.states import REQUEST_OPEN
 from pki.tests.factories import hang_certificate
@@ -18,6 +18,8 @@ from portal.core import clock, ids
 from portal.outbox import operations as outbox
 from portal.outbox.models import Message
 from portal.vault import seal, unseal
+from twofa.models import TwoFactorRequest
+from twofa.operations.contents import Content, new_round
 
 PHONE, EMAIL = "+12025550123", "cem@customer.example"
 
@@ -57,12 +59,33 @@ def make_furnished(owner: User, key: str = "ada") -> Device:
     hang_certificate(device)
     for _ in range(2):
         make_token(user=owner, device=device)
+    make_two_factor(device)
     return device
+
+
+def make_two_factor(device: Device) -> TwoFactorRequest:
+    """Something that the device's owner is asked to approve on it."""
+    now = clock.now()
+    request = TwoFactorRequest(
+        bank=device.bank,
+        account=device.owner,
+        application=make_application(device.bank, kind="bank"),
+        destination=device,
+        kind="sign-in",
+        proof="signature",
+        requested_at=now,
+        cap_at=now + timedelta(minutes=10),
+    )
+    operation = {"type": "sign-in", "signIn": {"email": "", "ip": "", "location": ""}}
+    new_round(request, Content(operation=operation, text="", source=None), device.keys.get())
+    request.save(force_insert=True)
+    return request
 
 
 # What `make_furnished` makes, as the preview and the audit log count it.
 ALL_CUT = {
     "sessions": 2,
+    "two_factor": 1,
     "pin_resets": 1,
     "pins": 1,
     "keys": 1,
@@ -83,6 +106,7 @@ def left_on(device: Device) -> dict[str, int]:
     counts = {
         "sessions": AccessToken.objects.live().filter(device=device).count(),
         "renewals": RefreshToken.objects.unused().filter(access_token__device=device).count(),
+        "two_factor": TwoFactorRequest.objects.open().about([device]).count(),
         "pin_resets": PinReset.objects.filter(device=device, state=ResetState.OPEN).count(),
         "pins": DevicePin.objects.filter(device=device).count(),
         "keys": DeviceKey.objects.filter(device=device, retired_at=None).count(),

@@ -112,7 +112,13 @@ def test_what_ends_is_counted_over_all_of_them(ada: User, bea: Actor) -> None:
         hang_everything_on(device)
     make_token(user=ada, device=devices[2])
     trial = tried(bea, "deactivate", devices)
-    assert trial.ended.counts == {"sessions": 5, "transfers": 2, "pin_resets": 2, "certificates_held": 0}
+    assert trial.ended.counts == {
+        "sessions": 5,
+        "transfers": 2,
+        "two_factor": 0,
+        "pin_resets": 2,
+        "certificates_held": 0,
+    }
     assert run(bea, "deactivate", devices).ended == trial.ended.counts
     assert AccessToken.objects.live().filter(device__in=devices).count() == 0
 

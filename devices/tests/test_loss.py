@@ -38,6 +38,9 @@ from portal.tests.threads import race
 
 pytestmark = pytest.mark.django_db
 
+# What `hang_everything_on` hangs on a device.
+FURNISHED = {"sessions": 2, "transfers": 1, "two_factor": 0, "pin_resets": 1, "pins": 1}
+
 
 @pytest.fixture
 def bank() -> Bank:
@@ -70,8 +73,7 @@ def test_the_preview_counts_what_then_really_ends(ada: User, bea: Actor) -> None
     before = preview(device, Cut.LOST)
     loss = report_lost(actor=bea, device_id=device.public_id, reason="Left in a taxi")
 
-    held = {"certificates_held": 1}
-    assert loss.ended.counts == before.counts == {"sessions": 2, "transfers": 1, "pin_resets": 1, "pins": 1} | held
+    assert loss.ended.counts == before.counts == FURNISHED | {"certificates_held": 1}
     device.refresh_from_db()
     assert (device.status, device.held_by, device.lost_at) == (DeviceStatus.BLOCKED, HeldBy.BANK, loss.at)
     assert (loss.changed, device.switched_off_at) == (True, loss.at)
@@ -90,7 +92,10 @@ def test_one_event_tells_of_it_and_counts(ada: User, bea: Actor) -> None:
     event = AuditEvent.objects.get()
     assert (event.event, event.actor_label, event.reason) == ("device.lost", "Bea", "Left in a taxi")
     assert event.object_id == str(device.pk)
-    assert '"ended":{"certificates_held":0,"pin_resets":0,"pins":0,"sessions":1,"transfers":0}' in event.data
+    assert (
+        '"ended":{"certificates_held":0,"pin_resets":0,"pins":0,"sessions":1,"transfers":0,"two_factor":0}'
+        in event.data
+    )
     assert '"after":{"held_by":"bank","lost":true,"status":"BLOCKED"}' in event.data
 
 
@@ -98,8 +103,7 @@ def test_another_devices_things_stay(ada: User, bea: Actor) -> None:
     device, other = make_device(ada), make_device(ada)
     hang_everything_on(other)
     report_lost(actor=bea, device_id=str(device.pk), reason="Left in a taxi")
-    counts = {"sessions": 2, "transfers": 1, "pin_resets": 1, "pins": 1, "certificates_held": 0}
-    assert preview(other, Cut.LOST).counts == counts
+    assert preview(other, Cut.LOST).counts == FURNISHED | {"certificates_held": 0}
 
 
 def test_what_is_not_lost_for_good_stays_on_the_device(ada: User, bea: Actor) -> None:

@@ -18,6 +18,7 @@ from devices.screens import bulk as screens
 from portal.core.errors import DomainError, NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
+from portal.web.step_up import fresh_to_send
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,6 +42,7 @@ def choose(request: StaffRequest) -> HttpResponse:
 
 @require_http_methods(["POST"])
 @signed_in
+@fresh_to_send
 def take(request: StaffRequest) -> HttpResponse:
     """Take the step that was tried; what takes a second person is asked for, and `signed_in` says so."""
     form = TakeForm(request.POST)

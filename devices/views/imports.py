@@ -22,6 +22,7 @@ from devices.views.issued import as_csv
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
 from portal.web.paging import list_template, pager
+from portal.web.step_up import fresh_to_send
 from portal.web.uploads import take_uploads
 from portal.web.waiting import badges
 
@@ -90,6 +91,7 @@ def import_detail(request: StaffRequest, run_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def start(request: StaffRequest, run_id: UUID) -> HttpResponse:
     """Let the workers take what was looked at."""
     if request.method != "POST":

@@ -30,6 +30,7 @@ from devices.sheets import issued_sheet
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
 from portal.web.paging import list_template, pager
+from portal.web.step_up import fresh_to_send
 
 
 @require_safe
@@ -71,6 +72,7 @@ def as_csv(lines: Iterable[str], name: str) -> HttpResponse:
 @sensitive_post_parameters("card_number")
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def issue(request: StaffRequest) -> HttpResponse:
     """Issue a card or token; `?kind=` says of which kind, `?customer=` to whom."""
     wanted = request.GET.get("kind", "")
@@ -96,6 +98,7 @@ def issue(request: StaffRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def deliver(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Note that a card or token has reached its holder."""
     device = _device(request, device_id)
@@ -111,6 +114,7 @@ def deliver(request: StaffRequest, device_id: UUID) -> HttpResponse:
 @sensitive_post_parameters("card_number")
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def replace(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Put another card or token in the place of one."""
     device = _device(request, device_id)

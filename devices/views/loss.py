@@ -11,10 +11,12 @@ from devices.queries import get_device
 from devices.screens.loss import REPORT, UNDO, Step
 from devices.views.confirming import Action, confirmed
 from portal.web.access import StaffRequest, signed_in
+from portal.web.step_up import fresh_to_send
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def report_lost(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Report a device lost: at once, by one person."""
     return _step(request, device_id, REPORT)
@@ -22,6 +24,7 @@ def report_lost(request: StaffRequest, device_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def undo_loss(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Ask for a device back that was reported lost: two people decide."""
     return _step(request, device_id, UNDO)

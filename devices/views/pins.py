@@ -18,10 +18,12 @@ from devices.queries.pins import reset_methods
 from devices.screens import cards
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
+from portal.web.step_up import fresh_to_send
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def reset_pin(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Send the owner a code with which they set a new PIN."""
     device = get_owned_device(request.actor, str(device_id))

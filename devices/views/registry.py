@@ -24,6 +24,7 @@ from portal.audit.queries import timeline_of_all
 from portal.web.access import StaffRequest, signed_in
 from portal.web.events import event_row
 from portal.web.paging import list_template, pager
+from portal.web.step_up import fresh_to_send
 from portal.web.waiting import badges
 
 TIMELINE: Final = 30  # events on a device's page; the rest is in the audit browser
@@ -83,18 +84,21 @@ def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def activate(request: StaffRequest, device_id: UUID) -> HttpResponse:
     return _step(request, device_id, STEPS_BY_NAME["activate"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def deactivate(request: StaffRequest, device_id: UUID) -> HttpResponse:
     return _step(request, device_id, STEPS_BY_NAME["deactivate"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def block(request: StaffRequest, device_id: UUID) -> HttpResponse:
     return _step(request, device_id, STEPS_BY_NAME["block"])
 

@@ -24,6 +24,7 @@ from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt, fresh_factor
 from portal.web.forms import PortalForm
 from portal.web.paging import list_template, pager
+from portal.web.step_up import fresh_to_send, proved_each_time
 
 
 @require_safe
@@ -53,6 +54,7 @@ def transfer_detail(request: StaffRequest, transfer_id: UUID) -> HttpResponse:
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@proved_each_time
 def decide(request: StaffRequest, transfer_id: UUID) -> HttpResponse:
     """Approve or reject, with a fresh code of the second factor."""
     if request.method != "POST":
@@ -77,6 +79,7 @@ def decide(request: StaffRequest, transfer_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def cancel(request: StaffRequest, transfer_id: UUID) -> HttpResponse:
     """Call it off, with a reason."""
     if request.method != "POST":
@@ -95,6 +98,7 @@ def cancel(request: StaffRequest, transfer_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def start(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Ask for a transfer on the owner's behalf."""
     device = get_owned_device(request.actor, str(device_id))

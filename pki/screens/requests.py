@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from pki import policies
 from pki.models import Certificate, CertificateRequest, RequestSource
-from pki.operations.signing import Draft, draft_of
+from pki.operations.signing_terms import Draft, draft_of
 from pki.queries.requests import RequestFilter
 from pki.screens.certificates import brief, device
 from pki.states import RequestState

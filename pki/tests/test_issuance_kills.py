@@ -20,7 +20,8 @@ from devices.tests.factories import customer_actor, make_bank, make_customer, ma
 from pki.models import Certificate, CertificateRequest
 from pki.operations.issuance import UNSETTLED
 from pki.operations.requests import request_certificate
-from pki.operations.signing import sign_request, sweep
+from pki.operations.signing import sign_request
+from pki.operations.signing_work import sweep
 from pki.states import CertificateState, RequestState
 from pki.tests.factories import csr_for, make_ca
 from pki.tests.issuing import LEAVES_A_SERIAL, STEPS

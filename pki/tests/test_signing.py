@@ -22,11 +22,12 @@ from devices.tests.factories import (
     staff_actor,
 )
 from pki.models import BlockedKey, Certificate, CertificatePolicy, CertificateRequest
-from pki.operations import bundles, issuance, signing
+from pki.operations import bundles, issuance, signing_work
 from pki.operations.bundles import take_bundle
 from pki.operations.ending import hold
 from pki.operations.requests import end_open_requests, request_certificate
-from pki.operations.signing import issue_ready, reject_request, sign_request, sweep
+from pki.operations.signing import reject_request, sign_request
+from pki.operations.signing_work import issue_ready, sweep
 from pki.states import CertificateState, RequestState
 from pki.tests.factories import csr_for, token_gone
 from pki.x509.building import issue
@@ -241,8 +242,8 @@ def test_one_that_breaks_something_does_not_stop_the_sweep(
         if len(tried) == 1:
             raise ZeroDivisionError
 
-    monkeypatch.setattr(signing, "issue_ready", breaks_once)
-    with time_machine.travel(clock.now() + signing.LEFT_BEHIND * 2, tick=False):
+    monkeypatch.setattr(signing_work, "issue_ready", breaks_once)
+    with time_machine.travel(clock.now() + signing_work.LEFT_BEHIND * 2, tick=False):
         sweep()
     assert tried == [str(request.pk) for request in requests]
 
@@ -309,7 +310,7 @@ def test_the_sweep_signs_what_no_worker_heard_of(phone: Device, bea: Actor) -> N
     approved(approval, make_staff(phone.bank, Role.APPROVER, "Avi"))
     sweep()
     assert fresh(request).state == RequestState.READY  # a worker may just be at it
-    with time_machine.travel(clock.now() + signing.LEFT_BEHIND * 2, tick=False):
+    with time_machine.travel(clock.now() + signing_work.LEFT_BEHIND * 2, tick=False):
         sweep()
     assert fresh(request).state == RequestState.ISSUED
 

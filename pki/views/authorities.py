@@ -22,6 +22,7 @@ from portal.core.errors import NotFound
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
 from portal.web.events import event_row
+from portal.web.step_up import fresh_to_send
 from portal.web.waiting import badges
 
 TIMELINE = 20
@@ -60,6 +61,7 @@ def authority_chain(request: StaffRequest, authority_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def roll_over(request: StaffRequest, authority_id: UUID) -> HttpResponse:
     """Ask a second person for a new authority in its place."""
     if request.method != "POST":
@@ -77,6 +79,7 @@ def roll_over(request: StaffRequest, authority_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def policy(request: StaffRequest) -> HttpResponse:
     """What the bank decides, the profiles it leads to, and asking for a change."""
     found = queries.policy_for(request.actor)

@@ -19,6 +19,7 @@ from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt, fresh_factor
 from portal.web.events import event_row
 from portal.web.paging import list_template, pager
+from portal.web.step_up import proved_each_time
 from portal.web.waiting import badges
 
 
@@ -49,6 +50,7 @@ def request_detail(request: StaffRequest, request_id: UUID) -> HttpResponse:
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@proved_each_time
 def decide(request: StaffRequest, request_id: UUID) -> HttpResponse:
     """Sign or reject, with a fresh code of the second factor."""
     if request.method != "POST":

@@ -20,10 +20,12 @@ from portal.approvals.gate import is_required
 from portal.core import ids
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
+from portal.web.step_up import fresh_to_send
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def revoke(request: StaffRequest, certificate_id: UUID) -> HttpResponse:
     """Revoke for good, with a cause."""
     require_revoke(request.actor)
@@ -52,6 +54,7 @@ def revoke(request: StaffRequest, certificate_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def hold(request: StaffRequest, certificate_id: UUID) -> HttpResponse:
     """Put on hold: at once, by one person."""
     return _step(request, certificate_id, HOLD)
@@ -59,6 +62,7 @@ def hold(request: StaffRequest, certificate_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def release(request: StaffRequest, certificate_id: UUID) -> HttpResponse:
     """Let a held certificate go on."""
     return _step(request, certificate_id, RELEASE)

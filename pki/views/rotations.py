@@ -22,6 +22,7 @@ from portal.web.attempts import attempt
 from portal.web.events import event_row
 from portal.web.forms import PortalForm
 from portal.web.paging import list_template, pager
+from portal.web.step_up import fresh_to_send
 
 TIMELINE = 30
 
@@ -53,6 +54,7 @@ def rotation_detail(request: StaffRequest, rotation_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def switch(request: StaffRequest, authority_id: UUID, step: str) -> HttpResponse:
     """Pause or resume an authority's rotations, with a reason."""
     if request.method != "POST":
@@ -72,6 +74,7 @@ def switch(request: StaffRequest, authority_id: UUID, step: str) -> HttpResponse
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def rate(request: StaffRequest, authority_id: UUID) -> HttpResponse:
     """Change how many a minute an authority signs for rotation."""
     if request.method != "POST":
@@ -91,6 +94,7 @@ def rate(request: StaffRequest, authority_id: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
+@fresh_to_send
 def rotate(request: StaffRequest, device_id: UUID) -> HttpResponse:
     """Renew a device's certificate now, in its window or not."""
     form = PortalForm(request.POST)  # a button without fields

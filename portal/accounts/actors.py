@@ -63,6 +63,12 @@ def device_actor(
     return replace(actor, scopes=scopes, device_id=device_id)
 
 
+def signed_in_actor(caller: Actor, customer: User, device_id: UUID | None = None) -> Actor:
+    """A customer who has just proved who they are, through the application that calls; with a device, by it."""
+    actor = _customer_actor(customer, None, caller.channel, caller.ip, caller.request_id)
+    return replace(actor, application_id=caller.application_id, device_id=device_id)
+
+
 def _customer_actor(user: User, application: Application | None, channel: Channel, ip: str, request_id: str) -> Actor:
     return Actor(
         kind=ActorKind.CUSTOMER,

@@ -1,7 +1,8 @@
 """The OAuth 2.0 endpoints: token (RFC 6749), introspection (RFC 7662), revocation (RFC 7009), metadata (RFC 8414)."""
 
 import json
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
@@ -12,17 +13,21 @@ from oauthlib.oauth2 import BearerToken, ClientCredentialsGrant, OAuth2Error, Re
 from portal.accounts.actors import client_actor
 from portal.accounts.models import AccessToken, Application, ApplicationKind
 from portal.accounts.oauth_wire import BadCall, answer, endpoint, read_credentials, read_form, refusal
+from portal.accounts.operations.authorization import redeem_code, require_codes
 from portal.accounts.operations.client_login import authenticate_client
 from portal.accounts.operations.tokens import revoke_token
+from portal.accounts.proofs import proved_key
 from portal.accounts.scopes import DESCRIPTIONS, STAFF_SCOPES, scopes_of
 from portal.accounts.tokens import find_token, reason_dead
-from portal.accounts.validator import CALL, GRANTS, PortalOAuth2Validator, TokenCall
+from portal.accounts.validator import CALL, GRANTS, PortalOAuth2Validator, TokenCall, extras
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core.actor import Channel
+from portal.core.errors import Forbidden, InvalidInput, InvalidState, NotFound, VerificationFailed
 from portal.requests import client_ip, request_id
 
-OFFERED = sorted(set(GRANTS.values()))
+CODE = "authorization_code"
+OFFERED = sorted({*GRANTS.values(), CODE})
 PROOFS = ["client_secret_basic", "client_secret_post"]
 
 
@@ -30,9 +35,12 @@ PROOFS = ["client_secret_basic", "client_secret_post"]
 def token(request: HttpRequest) -> JsonResponse:
     """Give a client an access token."""
     form = read_form(request)
-    call = TokenCall(read_credentials(request, form), client_ip(request), request_id(request))
+    credentials = read_credentials(request, form)
+    call = TokenCall(credentials, client_ip(request), request_id(request), partial(proved_key, request))
     if "grant_type" not in form:
         raise BadCall("invalid_request", "grant_type is missing.")
+    if form["grant_type"] == CODE:
+        return _session_for_code(call, form)
     if form["grant_type"] not in OFFERED:
         raise BadCall("unsupported_grant_type", f"Use {' or '.join(OFFERED)}.")
     if form.get("resource", settings.BASE_URL).rstrip("/") != settings.BASE_URL:
@@ -44,6 +52,37 @@ def token(request: HttpRequest) -> JsonResponse:
     except OAuth2Error as error:
         body, status = error.json, error.status_code
     return _token_answer(call, json.loads(body), status)
+
+
+def _session_for_code(call: TokenCall, form: dict[str, str]) -> JsonResponse:
+    """RFC 6749 4.1.3, with the verifier of RFC 7636 4.5."""
+    client = authenticate_client(credentials=call.credentials, ip=call.ip, request_id=call.request_id)
+    try:
+        require_codes(client)  # whoever gets no codes is told that, whatever is missing
+        if missing := [name for name in ("code", "redirect_uri", "code_verifier") if name not in form]:
+            raise BadCall("invalid_request", f"{missing[0]} is missing.")
+        pair = redeem_code(
+            actor=call.acting(client),
+            application=client,
+            code=form["code"],
+            redirect_uri=form["redirect_uri"],
+            verifier=form["code_verifier"],
+        )
+    except Forbidden:
+        return _token_answer(replace(call, client=client), {"error": "unauthorized_client"}, 400)
+    except VerificationFailed:
+        return refusal("invalid_grant", "The code is not valid.")
+    except (InvalidState, InvalidInput, NotFound) as error:
+        audit.refuse(call.acting(client), Event.TOKEN_REFUSED, code=error.code)
+        return refusal("invalid_grant", "The code is not valid.")
+    return answer(
+        {
+            "access_token": pair.raw,
+            "expires_in": oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS,
+            "refresh_token": pair.refresh_raw,
+            **extras(pair.token),
+        }
+    )
 
 
 @cache
@@ -104,6 +143,8 @@ def _described(found: AccessToken) -> dict[str, object]:
     }
     if subject:
         described["client_id"] = subject
+    if found.key_thumbprint:
+        described |= {"token_type": "DPoP", "cnf": {"jkt": found.key_thumbprint}}  # RFC 9449 6.2
     if found.device is not None:
         described["device_id"] = found.device.public_id
     return described
@@ -140,7 +181,11 @@ def metadata(request: HttpRequest) -> JsonResponse:
         "revocation_endpoint": _address("oauth:revoke"),
         "revocation_endpoint_auth_methods_supported": PROOFS,
         "grant_types_supported": OFFERED,
-        "response_types_supported": [],
+        "authorization_endpoint": f"{settings.BASE_URL}/oauth/authorize",
+        "authorization_response_iss_parameter_supported": True,
+        "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
+        "response_types_supported": ["code"],
         "scopes_supported": sorted(set(DESCRIPTIONS) - STAFF_SCOPES),
     }
     return JsonResponse(described, headers={"Cache-Control": "public, max-age=300"})

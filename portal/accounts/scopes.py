@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 DIALECTS = frozenset({"asseco", "hyphen", "spid", "adiba", "est", "peere"})
 CUSTOMER_SCOPES = frozenset({"devices", "fingerprints", "pin", "certificates", "transfers", "twofa"})
 BANK_SCOPES = frozenset({"devices:admin", "pki:sign", "twofa:request", "phrases:manage"})
+# What a device's session only has once the device's approval key has signed.
+APPROVAL_SCOPES = frozenset({"twofa"})
 MERCHANT_SCOPES = frozenset({"phrases:lookup"})
 STAFF_SCOPES = frozenset({"staff"})
+# Of the token that waits while another device approves a sign-in. Nobody asks for it, and it opens nothing else.
+SIGN_IN_SCOPES = frozenset({"sign-in"})
 
 SCOPES_BY_KIND: Mapping[str, frozenset[str]] = {
     "mobile": CUSTOMER_SCOPES,
@@ -60,4 +64,6 @@ def scopes_of(token: "AccessToken") -> frozenset[str]:
     granted = frozenset(str(token.scope).split())
     if token.application is None:
         return granted & STAFF_SCOPES
+    if granted == SIGN_IN_SCOPES:
+        return granted
     return granted & frozenset(token.application.allowed_scopes) & SCOPES_BY_KIND[token.application.kind]

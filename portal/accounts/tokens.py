@@ -8,7 +8,7 @@ from portal.core import clock
 
 # What actors, policies and the answers about a token look at.
 _READ: Final = (
-    *("scope", "expires", "created", "ended_at"),
+    *("scope", "expires", "created", "ended_at", "key_thumbprint"),
     *("application__client_id", "application__name", "application__kind", "application__bank_id"),
     *(
         "application__dialects",
@@ -16,6 +16,9 @@ _READ: Final = (
         "application__allowed_ips",
         "application__suspended_at",
         "application__sign_secret_sealed",
+        "application__app_secret_digest",
+        "application__app_secret_before",
+        "application__app_secret_before_until",
     ),
     *("user__kind", "user__bank_id", "user__username", "user__name", "user__role", "user__customer_number"),
     *("user__is_active", "device__status", "device__owner_id", "device__last_activity_at"),

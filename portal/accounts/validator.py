@@ -3,6 +3,7 @@
 Offered: client credentials (banks and merchants) and refresh (mobile applications). Every client proves itself.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,15 +33,18 @@ GRANTS: dict[str, str] = {
 class TokenCall:
     """One call of the token endpoint, as its door read it, and what was found out since.
 
+    prove: tells the thumbprint of the key that proves the call, "" for none; asked once, of an authenticated client.
     refused: the refusal is already in the audit log.
     """
 
     credentials: Credentials | None
     ip: str
     request_id: str
+    prove: Callable[[], str]
     client: Application | None = None
     refresh: RefreshToken | None = None
     renewable: frozenset[str] = frozenset()
+    proved_key: str = ""
     refused: bool = False
 
     def acting(self, client: Application) -> Actor:
@@ -91,9 +95,10 @@ class PortalOAuth2Validator(OAuth2Validator):  # type: ignore[misc]
         self, refresh_token: str, client: Application, request: Request, *args: object, **kwargs: object
     ) -> bool:
         call = _call(request)
+        call.proved_key = call.prove()
         try:
             call.refresh, call.renewable = check_refresh_token(
-                actor=call.acting(client), application=client, raw=refresh_token
+                actor=call.acting(client), application=client, raw=refresh_token, proved_key=call.proved_key
             )
         except VerificationFailed:
             call.refused = True
@@ -115,10 +120,18 @@ class PortalOAuth2Validator(OAuth2Validator):  # type: ignore[misc]
             saved = _granted(call.acting(client), client, token)
         else:
             saved = _renewed(call, call.acting(client), call.refresh, token)
-        token["scope"] = saved.scope
-        token["user_id"] = False if saved.user is None else saved.user.public_id
-        token["is_admin"] = False  # customers and servers administer nothing
-        token["server_time"] = int(clock.now().timestamp())
+        token.update(extras(saved))
+
+
+def extras(saved: AccessToken) -> dict[str, object]:
+    """What an answer says of the token besides its text; customers and servers administer nothing."""
+    return {
+        "token_type": "DPoP" if saved.key_thumbprint else "Bearer",
+        "scope": saved.scope,
+        "user_id": False if saved.user is None else saved.user.public_id,
+        "is_admin": False,
+        "server_time": int(clock.now().timestamp()),
+    }
 
 
 def _call(request: Request) -> TokenCall:
@@ -149,6 +162,7 @@ def _renewed(call: TokenCall, actor: Actor, refresh: RefreshToken, token: dict[s
             raw=str(token["access_token"]),
             refresh_raw=str(token["refresh_token"]),
             lifetime=_lifetime(token),
+            proved_key=call.proved_key,
         )
     except VerificationFailed:  # another call with the same refresh token was faster
         call.refused = True

@@ -18,6 +18,7 @@ from portal.accounts.models import AccessToken
 from portal.accounts.policies import ip_allowed
 from portal.accounts.tokens import find_token, reason_dead
 from portal.api.dialect import A_MINUTE, Dialect, Limit
+from portal.api.possession import require_possession
 from portal.core.actor import Actor
 from portal.core.errors import Forbidden, InvalidInput, Unauthenticated
 from portal.ratelimit import Rate
@@ -41,8 +42,9 @@ def authenticate(
 ) -> tuple[Actor, AccessToken, Rate]:
     """The caller, its token and its rate, when its token opens this endpoint; one of the scopes is enough.
 
-    Asked in this order, so that an answer depends on the token alone, never on an object: one token, alive, address,
-    kind of bearer, dialect, scope, rate. Raises InvalidInput, Unauthenticated, Forbidden, RateLimited.
+    Asked in this order, so that an answer depends on the token alone, never on an object: one token, alive,
+    proved where it is bound to a key, address, kind of bearer, dialect, scope, rate. Raises InvalidInput,
+    Unauthenticated, Forbidden, RateLimited.
     """
     bearer = identify(request, dialect)
     if bearer is None:
@@ -50,6 +52,10 @@ def authenticate(
     if bearer.token is None or reason_dead(bearer.token):
         count(f"address:{client_ip(request)}", A_MINUTE)
         raise _dead(bearer, dialect)
+    if bearer.token.key_thumbprint:
+        # By address, too, so that a thief without the key uses up nobody's calls but his own.
+        count(f"proof:{bearer.token.pk}:{client_ip(request)}", dialect.limit)
+        require_possession(request, bearer.token.key_thumbprint, dialect.tokens_of(request)[0])
     _require_client(bearer, dialect, client_ip(request))
     if bearer.actor.scopes.isdisjoint(required_scopes):
         raise Forbidden("The access token does not reach this.", code="insufficient-scope")

@@ -76,14 +76,17 @@ class DialectView(APIView):
 
     required_scopes: for all methods, or by method ("GET"); one of them is enough. secret_body: a POST's body holds a
     PIN or a code, so that with an Idempotency-Key neither body nor answer is kept. secret_answer: the answer holds a
-    key: it is given once, and a repeat with the same Idempotency-Key finds none. A handler gets the path's arguments;
-    `self.actor` is the caller, `self.values` the body's values, `self.query` the query's.
+    key: it is given once, and a repeat with the same Idempotency-Key finds none. without_token: it says itself who
+    calls (`knock`). keeps_answers: whether an Idempotency-Key counts here at all. A handler gets the path's
+    arguments; `self.actor` is the caller, `self.values` the body's values, `self.query` the query's.
     """
 
     dialect: ClassVar[Dialect]
     required_scopes: ClassVar[frozenset[str] | Mapping[str, frozenset[str]]] = frozenset()
     secret_body: ClassVar[bool] = False
     secret_answer: ClassVar[bool] = False
+    without_token: ClassVar[bool] = False
+    keeps_answers: ClassVar[bool] = True
 
     http: HttpRequest
     actor: Actor  # from the moment the token has opened the endpoint
@@ -99,7 +102,7 @@ class DialectView(APIView):
             handler = getattr(cls, name, None)
             if handler is None:
                 continue
-            if not cls.scopes_for(name.upper()):
+            if not cls.without_token and not cls.scopes_for(name.upper()):
                 raise TypeError(f"{cls.__name__}.{name} names no scope")
             if not hasattr(handler, "call"):
                 raise TypeError(f"{cls.__name__}.{name} does not say what it takes and answers")
@@ -127,13 +130,19 @@ class DialectView(APIView):
         if handler is None:
             count_stray(request, self.dialect)
             raise DoorError(405, headers={"Allow": self.allow})
-        self.actor, self.token, self.rate = authenticate(request, self.dialect, self.scopes_for(method))
+        self.knock(method)
         request.actor = self.actor  # type: ignore[attr-defined]  # for the request log
         self.admit()
         require_size(request)
         data = read_bytes(request) if call_of(handler).body else b""
         work = partial(self._answer, request, handler, data)
+        if not self.keeps_answers:
+            return work()
         return once.answer(request, self.actor, data, work, secret=self.secret_body, kept=not self.secret_answer)
+
+    def knock(self, method: str) -> None:
+        """Find out who calls: by default by the token. Raises DomainError."""
+        self.actor, self.token, self.rate = authenticate(self.http, self.dialect, self.scopes_for(method))
 
     def admit(self) -> None:
         """What a dialect asks of a caller besides its token. Raises DomainError."""

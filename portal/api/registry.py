@@ -17,16 +17,17 @@ class Mounted:
     """A dialect and its addresses.
 
     mount: without the leading slash. urls: the module that lists them. has_schema: false for a standard's own wire,
-    which is no JSON: it has no OpenAPI document.
+    which is no JSON: it has no OpenAPI document. beside: other places of the same dialect, with their addresses.
     """
 
     dialect: Dialect
     mount: str
     urls: str
     has_schema: bool = True
+    beside: tuple[tuple[str, str], ...] = ()
 
     def patterns(self) -> list[URLResolver]:
-        return [path(self.mount, include(self.urls))]
+        return [path(mount, include(urls)) for mount, urls in ((self.mount, self.urls), *self.beside)]
 
     def __hash__(self) -> int:
         return hash(self.dialect.name)
@@ -36,7 +37,7 @@ class Mounted:
 MOUNTED = (
     Mounted(ADIBA, "v1/device/", "portal.api.adiba.urls"),
     Mounted(ASSECO, "v1/device/", "portal.api.asseco.urls"),
-    Mounted(HYPHEN, "device/v1/", "portal.api.hyphen.urls"),
+    Mounted(HYPHEN, "device/v1/", "portal.api.hyphen.urls", beside=(("auth/v1/", "portal.api.hyphen.auth_urls"),)),
     Mounted(SPID, "api/2/", "portal.api.spid.urls"),
     Mounted(EST, ".well-known/est/", "portal.api.est.urls", has_schema=False),
 )

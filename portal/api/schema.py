@@ -49,6 +49,8 @@ class DialectSchema(AutoSchema):
         return self.call.summary
 
     def get_description(self) -> str:  # type: ignore[override]
+        if self.view.without_token:
+            return self.view.__doc__ or ""
         scopes = " or ".join(f"`{scope}`" for scope in sorted(self.view.scopes_for(self.method)))
         return f"Scope: {scopes}."
 
@@ -56,7 +58,7 @@ class DialectSchema(AutoSchema):
         return [self.path.split("/")[3].partition(".")[0]]
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        return [{BEARER: []}]
+        return [] if self.view.without_token else [{BEARER: []}]
 
     def map_parsers(self) -> list[str]:
         return list(self.dialect.body_types) or [JSON]
@@ -67,7 +69,9 @@ class DialectSchema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         call = self.call
         found: list[Any] = [call.query] if call.query is not Input else []
-        if self.method == "POST":
+        if self.view.without_token:
+            found.append(_header("X-Hyphen-App-Secret", "The application's own secret."))
+        if self.method == "POST" and self.view.keeps_answers:
             found.append(_header("Idempotency-Key", REPEAT_ONCE if self.view.secret_body else REPEAT))
         if call.representation:
             found.append(_header("Prefer", "`return=representation` asks for 200 with a body instead of 204."))

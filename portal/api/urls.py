@@ -12,7 +12,7 @@ from portal.api.spid.views import UnknownSpidView
 urlpatterns: list[URLPattern | URLResolver] = [
     *(pattern for mounted in MOUNTED for pattern in mounted.patterns()),
     re_path(r"^v1/device$", UnknownAssecoView.as_view(), name="asseco-root"),
-    re_path(r"^device/v1$", UnknownHyphenView.as_view(), name="hyphen-root"),
+    re_path(r"^(device|auth)/v1$", UnknownHyphenView.as_view(), name="hyphen-root"),
     re_path(r"^api/2$", UnknownSpidView.as_view(), name="spid-root"),
     re_path(r"^\.well-known/est$", UnknownEstView.as_view(), name="est-root"),
     path("api/<slug:name>/schema", docs.schema, name="api-schema"),

@@ -1,5 +1,6 @@
 """Who may ask for a second person, look at requests, and decide."""
 
+from portal.accounts.models import User
 from portal.accounts.policies import require_capability
 from portal.accounts.roles import Capability
 from portal.approvals.models import MAKERS, ApprovalRequest
@@ -32,12 +33,17 @@ def require_decider(actor: Actor) -> None:
 
 
 def require_decide(actor: Actor, request: ApprovalRequest) -> None:
-    """Staff with the right, and never the person who asked, superusers included. Raises Forbidden."""
+    """Staff with the right, and never the person who asked or whom it is about, superusers included.
+
+    Raises Forbidden.
+    """
     require_decider(actor)
     known = registered(request.operation)
     require_capability(actor, known.entry.decided_with if known else Capability.APPROVALS_DECIDE)
     if is_maker(actor, request):
         raise Forbidden("Whoever asked cannot decide. Somebody else has to.", code="maker-is-checker")
+    if is_about(actor, request):
+        raise Forbidden("This is about you. Somebody else has to decide.", code="about-oneself")
 
 
 def require_withdraw(actor: Actor, request: ApprovalRequest) -> None:
@@ -51,6 +57,11 @@ def is_maker(actor: Actor, request: ApprovalRequest) -> bool:
     if actor.user_id is not None and actor.user_id == request.maker_user_id:
         return True
     return (actor.kind.value, actor.id) == (request.maker_kind, request.maker_id)
+
+
+def is_about(actor: Actor, request: ApprovalRequest) -> bool:
+    """Whether what is asked for would be done to the actor."""
+    return request.object_type == User._meta.model_name and request.object_id == str(actor.user_id)
 
 
 def _rights() -> set[Capability]:

@@ -10,10 +10,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from portal.crypto import edwards
 from portal.crypto.keys import PublicKey
 
+LONGEST_HEX = 160  # digits; the longest signature is DER of P-256 with 144
 _RAW_LENGTH = 64
 _DER_TAG = 0x30
 _DER_LENGTHS = range(8, 73)  # SEQUENCE of two INTEGERs of 1 to 33 bytes each
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256, FIPS 186-4 D.1.2.3
+
+
+def read_hex(text: str) -> bytes | None:
+    """A signature in hex digits; None for anything else, which is a wrong signature and no error of its own."""
+    try:
+        return bytes.fromhex(text) if text.isalnum() and len(text) <= LONGEST_HEX else None
+    except ValueError:
+        return None
 
 
 def verify(key: object, message: bytes, signature: bytes) -> bool:

@@ -12,6 +12,7 @@ class Phone:
     model: str
     operating_system: str
     app_version: str
+    push: str = ""  # the service that reaches it; messages end in the demo's sink
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,21 @@ class Customer:
 
 
 @dataclass(frozen=True)
+class Newcomer:
+    """A customer without a device, who signs one up."""
+
+    number: str
+    name: str
+    phone: str
+    email: str
+
+
+@dataclass(frozen=True)
 class DemoBank:
     code: str
     name: str
     customers: tuple[Customer, ...]
+    newcomer: Newcomer
     country: str
     merchants: tuple[str, ...] = ()
 
@@ -38,6 +50,7 @@ BANKS: Final = (
         name="Harbour Bank",
         country="NG",
         merchants=("Corner Books", "Northside Garage"),
+        newcomer=Newcomer("HB-100777", "Ngozi Eze", "+12025550132", "ngozi.eze@customer.example"),
         customers=(
             Customer(
                 number="MIGR00002",
@@ -45,7 +58,7 @@ BANKS: Final = (
                 phone="+12025550143",
                 email="adaeze.okafor@customer.example",
                 phones=(
-                    Phone("352099001761481", "Adaeze's iPhone", "Apple", "iPhone 15", "iOS 17.1", "2.1.0"),
+                    Phone("352099001761481", "Adaeze's iPhone", "Apple", "iPhone 15", "iOS 17.1", "2.1.0", "apns"),
                     Phone("352099001761499", "Adaeze's Pixel", "Google", "Pixel 9", "Android 16", "2.1.0"),
                 ),
             ),
@@ -55,7 +68,9 @@ BANKS: Final = (
                 phone="+12025550186",
                 email="tunde.bello@customer.example",
                 phones=(
-                    Phone("358240051111110", "Tunde's work phone", "Samsung", "Galaxy S24", "Android 15", "2.0.4"),
+                    Phone(
+                        "358240051111110", "Tunde's work phone", "Samsung", "Galaxy S24", "Android 15", "2.0.4", "gcm"
+                    ),
                     Phone(
                         "358240051111128", "Tunde's tablet phone", "Samsung", "Galaxy Z Fold6", "Android 15", "2.1.0"
                     ),
@@ -67,7 +82,15 @@ BANKS: Final = (
                 phone="+12025550121",
                 email="kim.min-ji@customer.example",
                 phones=(
-                    Phone("app.7f1c2b9e-min-ji-1", "Min-ji's Xperia", "Sony", "Xperia 1 VI", "Android 15", "2.1.0"),
+                    Phone(
+                        "app.7f1c2b9e-min-ji-1",
+                        "Min-ji's Xperia",
+                        "Sony",
+                        "Xperia 1 VI",
+                        "Android 15",
+                        "2.1.0",
+                        "gcm",
+                    ),
                     Phone("app.7f1c2b9e-min-ji-2", "Min-ji's iPhone", "Apple", "iPhone 14", "iOS 18.2", "2.0.9"),
                 ),
             ),
@@ -77,6 +100,7 @@ BANKS: Final = (
         code="fjord",
         name="Fjord Savings",
         country="NO",
+        newcomer=Newcomer("FS-2277", "Liv Hansen", "+12025550169", "liv.hansen@customer.example"),
         customers=(
             Customer(
                 number="FS-2201",
@@ -84,7 +108,7 @@ BANKS: Final = (
                 phone="+12025550177",
                 email="ola.nordmann@customer.example",
                 phones=(
-                    Phone("356938035643809", "Ola's iPhone", "Apple", "iPhone 13", "iOS 17.6", "1.9.0"),
+                    Phone("356938035643809", "Ola's iPhone", "Apple", "iPhone 13", "iOS 17.6", "1.9.0", "apns"),
                     Phone("356938035643817", "Ola's Fairphone", "Fairphone", "Fairphone 5", "Android 15", "1.9.0"),
                 ),
             ),

@@ -15,8 +15,13 @@ from portal.accounts.operations.enrolment import confirm_enrolment, start_enrolm
 from portal.accounts.operations.tokens import issue_staff_token, issue_token
 from portal.accounts.tokens import find_token, reason_dead
 from portal.core import clock
+from portal.core.actor import Actor, Channel
 from portal.core.ids import read
-from portal.demo.make import ACTOR, earlier_code, make_all, make_authorities
+from portal.demo import provider
+from portal.demo.make import ACTOR, earlier_code, make_all, make_authorities, make_providers
+from portal.demo.scenes import make_scenes
+from twofa.models import ActivationCode
+from twofa.operations.activation_codes import issue_activation_code
 
 LIFETIME: Final = timedelta(days=1)
 RENEW_BELOW: Final = timedelta(hours=1)
@@ -43,11 +48,15 @@ def ensure_demo(output: Path) -> bool:
     else:
         content = _read(kept)
     make_authorities()
+    make_providers()
     content["base_url"] = settings.BASE_URL
+    content["identity_provider"] = {"method": provider.NAME, "id_token_url": f"{provider.issuer()}/id-token"}
     # Each step is kept before the next one needs it, so that a start after a crash goes on from there.
-    for step in (_seed_staff, _confirm_staff, _renew_tokens):
+    for step in (_seed_staff, _confirm_staff, _renew_tokens, _renew_codes):
         step(content)
         _write(kept, content)
+    if fresh:
+        make_scenes(content)
     if output.resolve() != kept:
         _write(output, content)
     return fresh
@@ -107,6 +116,18 @@ def _renew_tokens(content: dict[str, Any]) -> None:
             device = Device.objects.get(pk=phone["uuid"])
             if device.is_active and not _lives(phone["access_token"]):
                 phone["access_token"] = _token(mobile, user=user, device=device)
+
+
+def _renew_codes(content: dict[str, Any]) -> None:
+    """A code that still opens something for who has no device yet; none for who has signed up."""
+    for row in content.setdefault("newcomers", []):
+        user = User.objects.get(pk=read("USR", row["user_id"]))
+        if Device.objects.filter(owner=user).exists():
+            row["activation_code"] = None
+        elif row["activation_code"] is None or not ActivationCode.objects.open().filter(customer=user).exists():
+            actor = Actor.system("demo data", bank_id=user.bank_id, channel=Channel.COMMAND)
+            issued = issue_activation_code(actor=actor, customer_id=user.public_id, in_person=True)
+            row["activation_code"] = issued.code
 
 
 def _token(application: Application, user: User | None = None, device: Device | None = None) -> str:

@@ -15,12 +15,16 @@ from devices.operations.keys import enrol_key
 from devices.operations.registration import register_device
 from pki.operations.hierarchy import BankSetUp, set_up_bank
 from portal.accounts.models import Bank, User
-from portal.accounts.operations.clients import create_application
+from portal.accounts.operations.clients import create_application, set_redirect_uris
 from portal.accounts.operations.people import create_bank, create_customer, create_staff
 from portal.accounts.scopes import BANK_SCOPES, CUSTOMER_SCOPES, MERCHANT_SCOPES
 from portal.core import clock
 from portal.core.actor import Actor, Channel
-from portal.demo.cast import BANKS, STAFF, Customer, DemoBank, Phone
+from portal.demo import provider
+from portal.demo.cast import BANKS, STAFF, Customer, DemoBank, Newcomer, Phone
+from twofa.models import IdentityProvider
+from twofa.operations.enrolment_policy import set_in_person
+from twofa.operations.identity_providers import create_provider
 
 type Rows = list[dict[str, Any]]
 type PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -39,8 +43,9 @@ ISSUED: Final[tuple[dict[str, Any], ...]] = (
     {"kind": "otp-token", "model": "OTP token", "capabilities": ["hmac", "display"]},
 )
 YEARS_GOOD: Final = 4
+RETURN: Final = "com.example.bank:/signed-in"
 DIALECTS: Final = {
-    "bank": ["asseco", "adiba"],
+    "bank": ["asseco", "hyphen", "adiba"],
     "mobile": ["asseco", "hyphen", "spid", "adiba", "est"],
     "merchant": [],
 }
@@ -49,12 +54,14 @@ DIALECTS: Final = {
 def make_all() -> dict[str, Any]:
     """Make everything, inside the caller's transaction. Returns what `demo.json` holds, but for tokens and TOTP."""
     content: dict[str, Any] = {"base_url": "", "banks": [], "staff": [], "customers": [], "applications": []}
+    content["newcomers"] = []
     for position, cast in enumerate(BANKS):
         bank = create_bank(actor=ACTOR, code=cast.code, name=cast.name)
         content["banks"].append({"id": str(bank.pk), "code": bank.code, "name": bank.name})
         content["staff"] += _staff(bank, position)
         content["applications"] += _applications(bank, cast)
         content["customers"] += [_customer(bank, customer) for customer in cast.customers]
+        content["newcomers"].append(_newcomer(bank, cast.newcomer))
     return content
 
 
@@ -74,7 +81,15 @@ def _staff(bank: Bank, position: int) -> Rows:
         name = names[position]
         username = name.lower().replace(" ", ".")
         password = secrets.token_urlsafe(12)
-        create_staff(actor=ACTOR, bank=bank, username=username, name=name, role=role, password=password)
+        create_staff(
+            actor=ACTOR,
+            bank=bank,
+            username=username,
+            name=name,
+            role=role,
+            password=password,
+            email=f"{username}@{bank.code}.example",
+        )
         rows.append(
             {
                 "username": username,
@@ -96,6 +111,9 @@ def _applications(bank: Bank, cast: DemoBank) -> Rows:
         created = create_application(
             actor=ACTOR, bank=bank, kind=kind, name=name, dialects=DIALECTS[kind], scopes=sorted(scopes)
         )
+        if kind == "mobile":
+            client_id = created.application.client_id
+            set_redirect_uris(actor=ACTOR, client_id=client_id, uris=[RETURN], reason="For the demo")
         rows.append(
             {
                 "name": name,
@@ -104,6 +122,7 @@ def _applications(bank: Bank, cast: DemoBank) -> Rows:
                 "client_id": created.application.client_id,
                 "client_secret": created.client_secret,
                 "app_secret": created.app_secret or None,
+                "redirect_uri": RETURN if kind == "mobile" else None,
                 "access_token": None,
             }
         )
@@ -125,6 +144,34 @@ def _customer(bank: Bank, cast: Customer) -> dict[str, Any]:
     }
 
 
+def _newcomer(bank: Bank, cast: Newcomer) -> dict[str, Any]:
+    """Somebody without a device, to sign one up."""
+    user = create_customer(
+        actor=ACTOR, bank=bank, customer_number=cast.number, name=cast.name, phone=cast.phone, email=cast.email
+    )
+    return {"user_id": user.public_id, "customer_number": cast.number, "bank": bank.code, "activation_code": None}
+
+
+def make_providers() -> None:
+    """Let each bank believe the demo's identity provider, and hand codes over. A repeat makes nothing."""
+    for bank in Bank.objects.filter(code__in=[cast.code for cast in BANKS]):
+        actor = Actor.system("demo data", bank_id=bank.pk, channel=Channel.COMMAND)
+        set_in_person(actor=actor, allowed=True, reason="For the demo")
+        if IdentityProvider.objects.filter(bank=bank, name=provider.NAME).exists():
+            continue
+        create_provider(
+            actor=actor,
+            name=provider.NAME,
+            issuer=provider.issuer(),
+            audience=provider.AUDIENCE,
+            algorithms=[provider.ALGORITHM],
+            key_set=provider.key_set(),
+            authorization_endpoint=f"{provider.issuer()}/authorize",
+            token_endpoint=f"{provider.issuer()}/token",
+            reason="For the demo",
+        )
+
+
 def _phone(user: User, cast: Phone, key: PrivateKey) -> dict[str, Any]:
     facts = DeviceFacts(
         external_id=cast.external_id,
@@ -134,6 +181,8 @@ def _phone(user: User, cast: Phone, key: PrivateKey) -> dict[str, Any]:
         model=cast.model,
         operating_system=cast.operating_system,
         app_version=cast.app_version,
+        push_platform=cast.push,
+        push_handle=f"demo-{cast.external_id}" if cast.push else "",
     )
     actor = Actor.system("demo data", bank_id=user.bank_id, channel=Channel.COMMAND)
     device = register_device(actor=actor, facts=facts, customer_id=user.public_id).device
@@ -142,7 +191,7 @@ def _phone(user: User, cast: Phone, key: PrivateKey) -> dict[str, Any]:
         device_id=str(device.pk),
         public_key=public_hex(key),
         challenge=(challenge := secrets.token_bytes(32)),
-        signature=_sign(key, challenge),
+        signature=sign(key, challenge),
     )
     return {
         "device_id": device.public_id,
@@ -183,7 +232,8 @@ def public_hex(key: PrivateKey) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def _sign(key: PrivateKey, message: bytes) -> bytes:
+def sign(key: PrivateKey, message: bytes) -> bytes:
+    """As a phone signs: DER of P-256, or Ed25519."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(message, ec.ECDSA(hashes.SHA256()))
     return key.sign(message)

@@ -20,6 +20,7 @@ class MessageKind(models.TextChoices):
     EMAIL = "email"
     SMS = "sms"
     PUSH = "push"  # recipient: `<platform>:<handle>`
+    WEBHOOK = "webhook"  # recipient: as `webhook_recipient` writes it
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -33,15 +34,17 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """One message. Recipient and body are sealed; the body is wiped after delivery.
 
-    about_type, about_id: the object it is about. attempts: tries so far. resends: how often staff sent it again.
-    last_error: what the gateway said last. next_try_at: when the sweep looks at it again; of a failed one, when it
-    was given up.
+    service: of a push, the one that carries it (as devices name them), else "". about_type, about_id: the object it
+    is about. attempts: tries so far. resends: how often staff sent it again. last_error: what the gateway said last.
+    gone: given up because the service knows its recipient no more. next_try_at: when the sweep looks at it again; of
+    a failed one, when it was given up.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     bank_id = models.UUIDField()
     kind = models.CharField(max_length=10, choices=MessageKind)
     template = models.CharField(max_length=64)
+    service = models.CharField(max_length=10, blank=True)
     recipient_sealed = models.TextField()
     recipient_hint = models.CharField(max_length=16)
     subject = models.CharField(max_length=200, blank=True)
@@ -54,6 +57,7 @@ class Message(models.Model):
     next_try_at = models.DateTimeField()
     claim_until = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=200, blank=True)
+    gone = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
 
@@ -79,6 +83,11 @@ class Message(models.Model):
             models.Index(fields=["bank_id", "-id"], name="message_by_bank"),
             models.Index(fields=["bank_id", "state", "-id"], name="message_by_state"),
             models.Index(fields=["bank_id", "kind", "-id"], name="message_by_kind"),
+            models.Index(
+                fields=["bank_id", "service", "state", "gone", "-id"],
+                name="message_by_service",
+                condition=~Q(service=""),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ from portal.core import clock
 from portal.crypto.sealing import SealBroken
 from portal.outbox.gateways import Gateway, GatewayError, Outgoing, RecipientGone, gateway_for
 from portal.outbox.models import Message, MessageKind, MessageState
-from portal.outbox.recipients import tell_gone
+from portal.outbox.recipients import push_parts, tell_gone
 
 TRIES = 8
 FIRST_PAUSE = timedelta(seconds=30)  # doubled at each try: eight tries take about an hour
@@ -59,6 +59,7 @@ def write(
     message = Message(bank_id=bank_id, kind=kind, template=template, subject=subject[:200])
     message.recipient_sealed = vault.seal(RECIPIENT, message.pk, recipient)
     message.recipient_hint = hint(recipient)
+    message.service = push_parts(recipient)[0] if kind == MessageKind.PUSH else ""
     message.body_sealed = vault.seal(BODY, message.pk, body)
     if about is not None:
         message.about_type, message.about_id = about._meta.model_name or "", str(about.pk)
@@ -123,7 +124,7 @@ def _send(message: Message, gateway: Gateway) -> MessageState | None:
     except RecipientGone as gone:
         # Told before it is settled: after a crash in between it is found out, and told, once more.
         tell_gone(opened.kind, opened.bank_id, opened.recipient, gone.since)
-        return _settle(message, MessageState.FAILED, last_error=gone.reason)
+        return _settle(message, MessageState.FAILED, last_error=gone.reason, gone=True)
     except GatewayError as error:
         return _not_sent(message, error)
     return _settle(message, MessageState.SENT)
@@ -150,14 +151,19 @@ def _opened(message: Message) -> Outgoing:
 
 
 def _settle(
-    message: Message, state: MessageState, *, last_error: str = "", next_try_at: datetime | None = None
+    message: Message,
+    state: MessageState,
+    *,
+    last_error: str = "",
+    next_try_at: datetime | None = None,
+    gone: bool = False,
 ) -> MessageState | None:
     """Write the outcome, unless the claim ran out and another worker took the message meanwhile."""
     now = clock.now()
     # The tries are counted anew when staff send it again, so that the claim's own moment is looked at too.
     claim = {"attempts": message.attempts, "claim_until": message.claim_until}
     mine = Message.objects.filter(pk=message.pk, state=MessageState.SENDING, **claim)
-    changes: dict[str, object] = {"state": state, "claim_until": None, "last_error": last_error[:200]}
+    changes: dict[str, object] = {"state": state, "claim_until": None, "last_error": last_error[:200], "gone": gone}
     if state is MessageState.SENT:
         changes |= {"sent_at": now, "body_sealed": ""}
     if not mine.update(**changes, next_try_at=next_try_at or now):

@@ -10,7 +10,7 @@ from devices.models import PinReset, ResetMethod
 from devices.states import ResetState
 from devices.tests.factories import make_application, make_bank, make_customer, make_device
 from portal import cleaning, jobs, tasks
-from portal.accounts.models import AccessToken, PortalSession, RefreshToken, User
+from portal.accounts.models import AccessToken, PasskeyChallenge, PortalSession, RefreshToken, User
 from portal.models import JobSlot, StoredAnswer, WorkerBeat
 from portal.outbox import operations
 from portal.outbox.models import Message, MessageState, SinkDelivery
@@ -85,8 +85,9 @@ def test_refresh_tokens_go_when_nobody_could_use_them_any_more(customer: User) -
     assert left(AccessToken.objects.all()) == set()
 
 
-def test_sessions_answers_slots_and_workers_go_when_their_time_is_over() -> None:
+def test_sessions_challenges_answers_slots_and_workers_go_when_their_time_is_over(customer: User) -> None:
     for name, age in [("new", timedelta(hours=-1)), ("old", timedelta(hours=1))]:
+        PasskeyChallenge.objects.create(challenge=name, user=customer, purpose="add", expires_at=MOMENT - age)
         with time_machine.travel(MOMENT, tick=False):
             PortalSession.objects.create(session_key=name, session_data="", expire_date=MOMENT - age)
         StoredAnswer.objects.create(scope=name, body_digest="", created_at=MOMENT - DAY - age)
@@ -99,13 +100,15 @@ def test_sessions_answers_slots_and_workers_go_when_their_time_is_over() -> None
         "answers": 1,
         "workers": 1,
         "sessions": 1,
+        "passkey challenges": 1,
         "messages": 0,
         "pin resets": 0,
+        "sign-ins": 0,
         "refresh tokens": 0,
         "access tokens": 0,
     }
     assert PortalSession.objects.get().pk == StoredAnswer.objects.get().pk == WorkerBeat.objects.get().pk == "new"
-    assert JobSlot.objects.get().task == "new"
+    assert (PasskeyChallenge.objects.get().pk, JobSlot.objects.get().task) == ("new", "new")
     assert sum(clean_at(MOMENT).values()) == 0
 
 

@@ -2,24 +2,34 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from devices.models import Device
+from devices.models import Device, Transfer
 from devices.operations.activation import deactivate_device
-from pki.models import CertificateAuthority
+from pki.models import Certificate, CertificateAuthority
 from portal.accounts.models import AccessToken, Bank, User
 from portal.accounts.operations.sign_in import check_password
 from portal.accounts.tokens import find_token, reason_dead
+from portal.approvals.models import ApprovalRequest
 from portal.audit.models import AuditEvent
 from portal.core import clock
 from portal.core.actor import Actor, Channel
 from portal.crypto.keys import parse_public_key
 from portal.crypto.signatures import verify
-from portal.demo import DemoRefused, ensure_demo
+from portal.demo import DemoRefused, ensure_demo, provider
+from portal.demo.scenes import make_scenes
+from portal.outbox.models import Message
+from twofa.models import Answer, TwoFactorRequest
+from twofa.operations.closing import expire_requests
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,7 +69,15 @@ def test_an_empty_database_gets_the_whole_cast(var: Path) -> None:
     assert (var / "demo.json").stat().st_mode & 0o777 == 0o600
     demo = read(var / "demo.json")
 
-    assert list(demo) == ["base_url", "banks", "staff", "customers", "applications"]
+    assert list(demo) == [
+        "base_url",
+        "banks",
+        "staff",
+        "customers",
+        "applications",
+        "newcomers",
+        "identity_provider",
+    ]
     first, second = (bank["code"] for bank in demo["banks"])
     assert Counter((row["bank"], row["role"]) for row in demo["staff"]).most_common(1)[0][1] == 1
     assert len(demo["staff"]) == 12
@@ -83,6 +101,48 @@ def test_an_empty_database_gets_the_whole_cast(var: Path) -> None:
     assert AuditEvent.objects.filter(outcome="refused").count() == 0
 
 
+def test_something_has_happened_already(var: Path) -> None:
+    ensure_demo(var / "demo.json")
+    states = Counter(TwoFactorRequest.objects.values_list("bank__code", "state"))
+    assert states == {
+        ("harbour", "approved"): 2,
+        ("harbour", "denied"): 2,
+        ("harbour", "pending"): 2,  # one of them for half a minute
+        ("fjord", "approved"): 2,
+        ("fjord", "denied"): 1,
+        ("fjord", "pending"): 2,
+    }
+    assert Answer.objects.filter(verified=True).count() == 4
+    assert [answer.request.account.name for answer in Answer.objects.filter(not_me=True)] == ["Tunde Bello"]
+    assert list(Transfer.objects.values_list("state", flat=True)) == ["PENDING_APPROVAL"]
+    assert list(ApprovalRequest.objects.values_list("operation", "state")) == [("client.approval-proof", "PENDING")]
+    assert list(Certificate.objects.values_list("state", flat=True)) == ["ACTIVE"]
+    assert set(Message.objects.exclude(service="").values_list("service", flat=True)) == {"apns", "gcm"}
+
+    with time_machine.travel(clock.now() + timedelta(seconds=31), tick=False):
+        assert TwoFactorRequest.objects.open().count() == 2
+        assert expire_requests() == 2
+    before = TwoFactorRequest.objects.count()
+    ensure_demo(var / "demo.json")
+    assert TwoFactorRequest.objects.count() == before
+
+
+def test_the_scenes_take_no_second_of_the_first_start(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, not timed: SQLite takes some tenths of a millisecond for one of these statements."""
+    counted: list[int] = []
+
+    def watched(content: dict[str, Any]) -> None:
+        with CaptureQueriesContext(connection) as statements:
+            make_scenes(content)
+        counted.append(len(statements))
+
+    monkeypatch.setattr("portal.demo.ensure.make_scenes", watched)
+    ensure_demo(var / "demo.json")
+    ensure_demo(var / "demo.json")
+    assert len(counted) == 1
+    assert counted[0] < 500
+
+
 def test_every_key_and_token_in_the_file_works(var: Path) -> None:
     ensure_demo(var / "demo.json")
     demo = read(var / "demo.json")
@@ -102,6 +162,36 @@ def test_every_key_and_token_in_the_file_works(var: Path) -> None:
         assert token is not None
         assert reason_dead(token) is None
         assert 86_000 < (token.expires - clock.now()).total_seconds() <= 86_400
+
+
+def test_a_newcomer_signs_up_with_what_stands_in_the_file(var: Path) -> None:
+    ensure_demo(var / "demo.json")
+    demo = read(var / "demo.json")
+    newcomer = demo["newcomers"][0]
+    mobile = next(row for row in demo["applications"] if (row["kind"], row["bank"]) == ("mobile", newcomer["bank"]))
+    sent = {"customerNumber": newcomer["customer_number"]}
+    given = Client().post("/demo/provider/id-token", sent, "application/json").json()
+    key = demo["customers"][0]["devices"][0]["public_key"]  # somebody else's, and never proved: it counts for nothing
+    device = {"id": "my-first", "name": "Mine", "osName": "Android", "osVersion": "16", "type": "mobile"}
+    body = {
+        "method": demo["identity_provider"]["method"],
+        "token": given["idToken"],
+        "activationCode": newcomer["activation_code"],
+        "userKey": {"type": "device", "device": device, "publicKey": key},
+    }
+    headers = {"X-Hyphen-App-Secret": mobile["app_secret"]}
+    assert Client().post("/auth/v1/signup", body, "application/json", headers=headers).status_code == 201
+    ensure_demo(var / "demo.json")
+    assert [row["activation_code"] is None for row in read(var / "demo.json")["newcomers"]] == [True, False]
+
+
+def test_the_demos_provider_is_the_demos(var: Path, settings: Any) -> None:
+    settings.DEMO_PROVIDER = False
+    sent = {"customerNumber": "MIGR00002"}
+    assert Client().post("/demo/provider/id-token", sent, "application/json").status_code == 404
+    assert [Client().get(f"/demo/provider/{name}").status_code for name in ("keys", "authorize")] == [404, 404]
+    with pytest.raises(provider.NotInTheDemo):
+        provider.sign("MIGR00002")
 
 
 def test_every_member_of_staff_can_sign_in(var: Path) -> None:

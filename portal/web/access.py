@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from portal.accounts.models import User
+from portal.accounts.operations.second_factor import Verified
 from portal.core.actor import Actor
 from portal.core.errors import ApprovalRequired, DomainError
 from portal.web import errors, waiting
@@ -22,11 +23,13 @@ class StaffRequest(HttpRequest):
     """A request from somebody who is signed in.
 
     about: the object that the page is about, once the view has read it; refusals name it.
+    proof: the second factor that was asked for what is sent now (`step_up.proved_each_time`).
     """
 
     person: User
     actor: Actor
     about: models.Model | None
+    proof: Verified | None
 
 
 type Door[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -46,7 +49,7 @@ def signed_in[**P](view: StaffView[P]) -> Door[P]:
         if person is None:
             return redirect(_sign_in_url(request))
         ours = cast("StaffRequest", request)
-        ours.person, ours.actor, ours.about = person, actor_of(request, person), None
+        ours.person, ours.actor, ours.about, ours.proof = person, actor_of(request, person), None, None
         try:
             return view(ours, *args, **kwargs)
         except ApprovalRequired as error:

@@ -1,20 +1,24 @@
 """One's own account: where one is signed in, backup codes, a short token for the API."""
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.models import AccessToken, BackupCode
-from portal.accounts.operations import enrolment, portal_sessions, second_factor
+from portal.accounts.operations import enrolment, portal_sessions
+from portal.accounts.operations.passkeys import passkeys_of
+from portal.accounts.operations.second_factor import Verified
 from portal.accounts.operations.tokens import issue_staff_token
 from portal.accounts.roles import Capability, Role
-from portal.core.errors import DomainError
 from portal.web.access import StaffRequest, signed_in
+from portal.web.attempts import attempt, fresh_factor
 from portal.web.browsers import browser_name
 from portal.web.forms import CodeForm
 from portal.web.sign_in import show_backup_codes
+from portal.web.step_up import proved_each_time
 
 CODES, TOKEN = "codes", "token"  # prefixes: both forms ask for a code, on one page
 
@@ -44,11 +48,21 @@ def end_other_sessions(request: StaffRequest) -> HttpResponse:
     return redirect("web:account")
 
 
+@require_POST
+@signed_in
+def end_all_sessions(request: StaffRequest) -> HttpResponse:
+    """End all of one's sessions, this one too."""
+    portal_sessions.end_all_sessions(actor=request.actor)
+    logout(request)
+    return redirect("web:sign-in")
+
+
 @sensitive_post_parameters(f"{CODES}-code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@proved_each_time
 def backup_codes(request: StaffRequest) -> HttpResponse:
-    """New backup codes, after a fresh code of the authenticator app. Shown in this answer only."""
+    """New backup codes, after a second factor for this very form. Shown in this answer only."""
     if request.method != "POST":
         return redirect("web:account")
     form = CodeForm(request.POST, backup=True, prefix=CODES)
@@ -61,8 +75,9 @@ def backup_codes(request: StaffRequest) -> HttpResponse:
 @sensitive_post_parameters(f"{TOKEN}-code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@proved_each_time
 def api_token(request: StaffRequest) -> HttpResponse:
-    """A token for the API in one's own name, after a fresh code. Shown in this answer only."""
+    """A token for the API in one's own name, after a second factor for this very form. Shown in this answer only."""
     if request.method != "POST":
         return redirect("web:account")
     form = CodeForm(request.POST, backup=True, prefix=TOKEN)
@@ -72,17 +87,9 @@ def api_token(request: StaffRequest) -> HttpResponse:
     return _page(request, token=form)
 
 
-def _proved(request: StaffRequest, form: CodeForm) -> second_factor.Verified | None:
-    """What the form's code proves, when it is right. The operation writes what it refuses; the form shows it."""
-    if not form.is_valid():
-        return None
-    try:
-        return second_factor.verify_second_factor(
-            actor=request.actor, user=request.person, code=form.cleaned_data["code"], signing_in=False
-        )
-    except DomainError as error:
-        form.refuse(error)
-        return None
+def _proved(request: StaffRequest, form: CodeForm) -> Verified | None:
+    """The second factor that this form was sent with, when it is right."""
+    return attempt(request, form, lambda: fresh_factor(request, form.cleaned_data["code"]))
 
 
 def _page(
@@ -105,6 +112,7 @@ def _page(
             "capabilities": [Capability(name).label for name in sorted(person.capabilities)],
         },
         "sessions": _sessions(request),
+        "passkeys": passkeys_of(person),
         "backup_left": BackupCode.objects.filter(user=person, used_at=None).count(),
         "backup_form": codes,
         "tokens": [{"expires_at": live.expires} for live in tokens],

@@ -22,12 +22,13 @@ from devices.models import Device
 from portal.accounts.models import Application, Bank, User
 from portal.audit.models import AuditEvent
 from portal.core.errors import Forbidden
-from portal.web.access import StaffRequest, signed_in
+from portal.web.access import StaffRequest, StaffView, signed_in
 from portal.web.actor import signed_in_person
 from portal.web.admin_clients import ApplicationAdmin
 from portal.web.admin_log import AuditEventAdmin
 from portal.web.admin_people import BankAdmin, UserAdmin
 from portal.web.paths import safe_path
+from portal.web.step_up import fresh_to_send
 
 _NOT_OURS = {"logout", "password_change", "password_change_done", "autocomplete", "view_on_site"}
 
@@ -46,12 +47,17 @@ class PortalAdminSite(AdminSite):
         return any(model_admin.has_view_permission(request) for model_admin in self._registry.values())
 
     def admin_view[View: Callable[..., HttpResponseBase]](self, view: View, cacheable: bool = False) -> View:
-        """The portal's own door: its sign-in, its pages that say no, and one audit event for each refusal."""
+        """The portal's own door: its sign-in, its pages that say no, and one audit event for each refusal.
+
+        Whatever is sent wants a fresh second factor; looking does not.
+        """
+
+        guarded = fresh_to_send(cast("StaffView[...]", view))
 
         def allowed(request: StaffRequest, /, *args: object, **kwargs: object) -> HttpResponse:
             if not self.has_permission(request):
                 raise Forbidden("There is nothing here for your role.", code="capability-missing")
-            return cast(HttpResponse, view(request, *args, **kwargs))
+            return guarded(request, *args, **kwargs)
 
         return cast(View, update_wrapper(csrf_protect(signed_in(allowed)), view))
 

@@ -14,6 +14,7 @@ from portal.approvals.registry import FourEyes, all_registered
 from portal.web.access import StaffRequest, signed_in
 from portal.web.approval_forms import PolicyForm
 from portal.web.attempts import attempt
+from portal.web.step_up import fresh_to_send
 from portal.web.waiting import badges
 
 EACH_TIME, SOMETIMES, NEVER = HOW_OFTEN = ("two-people", "sometimes-two", "one-person")  # words of `marks`
@@ -21,6 +22,7 @@ EACH_TIME, SOMETIMES, NEVER = HOW_OFTEN = ("two-people", "sometimes-two", "one-p
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@fresh_to_send
 def policy(request: StaffRequest) -> HttpResponse:
     """The policy, for everybody who sees requests; the form, for who may ask for a change."""
     require_read(request.actor)

@@ -17,6 +17,7 @@ from portal.web.access import StaffRequest, signed_in
 from portal.web.approval_forms import APPROVE, DecisionForm
 from portal.web.attempts import attempt, fresh_factor
 from portal.web.paging import list_template, pager
+from portal.web.step_up import proved_each_time
 
 ALL: Final = "all"
 
@@ -49,6 +50,7 @@ def request_detail(request: StaffRequest, request_id: str) -> HttpResponse:
 @sensitive_post_parameters("code")
 @require_POST
 @signed_in
+@proved_each_time
 def decide(request: StaffRequest, request_id: str) -> HttpResponse:
     """Approve or reject. The right is asked before the code, so that nobody uses one up in vain."""
     found = _found(request, request_id)

@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from django.db import models
 
+from portal.accounts.operations.passkeys import Purpose, verify_passkey
 from portal.accounts.operations.second_factor import Verified, verify_second_factor
 from portal.core.errors import DomainError, Forbidden, NotFound, RateLimited, VerificationFailed
+from portal.web import fresh
 from portal.web.access import StaffRequest
-from portal.web.forms import PortalForm
+from portal.web.forms import CodeForm, PortalForm
+from portal.web.passkey_forms import AnswerForm, session_of
 from portal.web.refusals import write_refusal
 
 
@@ -39,10 +42,41 @@ def attempt[R](
         return None
 
 
+class FactorWanted(Exception):
+    """A form that wants a second factor came without one; `step_up.proved_each_time` asks for it."""
+
+
 def fresh_factor(request: StaffRequest, code: str) -> Verified:
-    """The proof that a code of the second factor was right just now. The check itself writes down what it refuses."""
+    """The proof that the second factor was right just now: by the form's own code, or by what was asked after it.
+
+    Raises FactorWanted for an empty code. The check itself writes down what it refuses.
+    """
+    if request.proof is not None:
+        return request.proof
+    if not code:
+        raise FactorWanted
+    return _proved(request, code=code)
+
+
+def prove(request: StaffRequest, form: CodeForm | AnswerForm) -> Verified:
+    """What a form proves that asks for nothing but a code, or a passkey's answer."""
+    if isinstance(form, AnswerForm):
+        return _proved(request, answer=form.cleaned_data["answer"])
+    return _proved(request, code=form.cleaned_data["code"])
+
+
+def _proved(request: StaffRequest, *, code: str = "", answer: str = "") -> Verified:
+    """Check one of the two, and remember what was right for the forms of the next five minutes."""
+    actor, person = request.actor, request.person
     try:
-        return verify_second_factor(actor=request.actor, user=request.person, code=code, signing_in=False)
+        if answer:
+            proof = verify_passkey(
+                actor=actor, user=person, answer=answer, purpose=Purpose.STEP_UP, session=session_of(request)
+            )
+        else:
+            proof = verify_second_factor(actor=actor, user=person, code=code, signing_in=False)
     except (VerificationFailed, RateLimited) as error:
         error.audited = True
         raise
+    fresh.stamp(request, person, proof.kind)
+    return proof

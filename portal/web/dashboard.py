@@ -20,6 +20,8 @@ from portal.queues import QueueHealth, queue_health
 from portal.web import charts
 from portal.web.access import StaffRequest, signed_in
 from portal.web.events import event_row
+from twofa.queries.alerts import open_alerts, reasons_of
+from twofa.screens.requests import alert
 
 LATEST: Final = 8
 NOTES: Final = {
@@ -48,7 +50,7 @@ def dashboard(request: StaffRequest) -> HttpResponse:
         "queues": [_queue(health) for health in queue_health()],
     }
     if actor.can(Capability.DEVICES_READ):
-        context |= _devices(actor) | _renewals(actor)
+        context |= _devices(actor) | _renewals(actor) | _alerts(actor)
     if actor.can(Capability.APPROVALS_READ):
         context["tiles"] = [*context.get("tiles", ()), _approvals(actor)]
     if actor.can(Capability.AUDIT_READ):
@@ -75,6 +77,16 @@ def _renewals(actor: Actor) -> dict[str, object]:
         "renewals": rotation_chart(days(actor)),
         "rotations_url": reverse("pki:rotations"),
         "stuck": stuck(actor).count(),
+    }
+
+
+def _alerts(actor: Actor) -> dict[str, object]:
+    """Where somebody else may be asking a customer for approval, and nobody has looked yet."""
+    found = open_alerts(actor)
+    reasons = reasons_of(found) if found else {}
+    return {
+        "alerts": [alert(request, reasons) for request in found],
+        "alerts_url": f"{reverse('twofa:requests')}?state=alerted",
     }
 
 

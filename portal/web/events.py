@@ -15,6 +15,7 @@ from portal.accounts.roles import Capability
 from portal.audit.models import AuditEvent
 from portal.core import ids
 from portal.core.actor import Actor
+from twofa.states import RequestState as TwoFactorState
 
 CHANNELS: Final = {
     "portal": "Portal",
@@ -38,10 +39,16 @@ PAGES: Final = {
     "rotation": "pki:rotation",
     "certificaterequest": "pki:request",
     "approvalrequest": "approvals:detail",
+    "twofactorrequest": "twofa:request",
+    "identityprovider": "twofa:provider",
     "message": "web:outbox-message",
 }
 # Who may see it; all others are for whoever may see devices.
-NEEDS: Final = {"message": Capability.OUTBOX_READ, "importrun": Capability.DEVICES_ISSUE}
+NEEDS: Final = {
+    "message": Capability.OUTBOX_READ,
+    "importrun": Capability.DEVICES_ISSUE,
+    "identityprovider": Capability.CLIENTS_MANAGE,
+}
 
 # Stored words for which people see others. A status has its own look: partials/stored.html.
 WORDS: Final = {
@@ -57,7 +64,10 @@ STATES: Final = {
     "certificateauthority": dict(CaState.choices),
     "certificaterequest": dict(RequestState.choices),
     "certificate": dict(CertificateState.choices),
+    "twofactorrequest": dict(TwoFactorState.choices),
 }
+# So has a kind, which mostly is a device's.
+KINDS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {"application": {"kind": {}}}
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ def parts_of(event: AuditEvent) -> Parts:
     except ValueError:
         data = {}
     details = {**_named(data.get("details")), **_named(data.get("claims")), **_approved(data.get("approval"))}
-    words = {**WORDS, "state": STATES.get(event.object_type, {})}
+    words = {**WORDS, "state": STATES.get(event.object_type, {}), **KINDS.get(event.object_type, {})}
     return Parts(_shown(data.get("before"), words), _shown(data.get("after"), words), details)
 
 

@@ -69,7 +69,7 @@ class CodeForm(PortalForm):
     """A code of the second factor.
 
     backup: a backup code will do as well, so the keyboard has letters. alone: the page asks for nothing else, so the
-    cursor waits there.
+    cursor waits there; in other forms it may be left empty, and is asked for afterwards (`step_up.proved_each_time`).
     """
 
     code = forms.CharField(label="Code", max_length=64)
@@ -79,7 +79,8 @@ class CodeForm(PortalForm):
     ) -> None:
         super().__init__(data, prefix=prefix)
         field = self.fields["code"]
-        field.help_text = "" if alone else "From your authenticator app, or a backup code."
+        field.required = alone
+        field.help_text = "" if alone else "From your app, or a backup code. For a passkey, leave it empty."
         field.widget.attrs |= {
             "autocomplete": "one-time-code",
             "autocapitalize": "none",

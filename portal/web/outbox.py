@@ -23,9 +23,9 @@ from portal.web.events import event_row, object_url
 from portal.web.outbox_forms import ResendForm
 from portal.web.paging import list_template, pager
 
-ICONS: Final = {"email": "mail", "sms": "message-square", "push": "monitor-smartphone"}
+ICONS: Final = {"email": "mail", "sms": "message-square", "push": "monitor-smartphone", "webhook": "activity"}
 STATES: Final = {"": "All", "pending": "Waiting", "sending": "On its way", "failed": "Failed", "sent": "Sent"}
-KINDS: Final = {"": "Any kind", "email": "E-mail", "sms": "SMS", "push": "Push"}
+KINDS: Final = {"": "Any kind", "email": "E-mail", "sms": "SMS", "push": "Push", "webhook": "Webhook"}
 TIMELINE: Final = 20
 
 

@@ -14,12 +14,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts.operations import enrolment, portal_sessions, second_factor
 from portal.accounts.operations import sign_in as operations
+from portal.accounts.operations.passkeys import Purpose
 from portal.core import clock
 from portal.core.errors import Conflict, DomainError, InvalidState
 from portal.web import half
 from portal.web.actor import actor_of, signed_in_person, stranger
 from portal.web.forms import CodeForm, PortalForm
 from portal.web.half import Half
+from portal.web.passkey_forms import AnswerForm, asked
 from portal.web.paths import safe_path
 
 
@@ -76,7 +78,7 @@ def half_signed_in(view: Callable[[HttpRequest, Half], HttpResponse]) -> Callabl
 @require_http_methods(["GET", "HEAD", "POST"])
 @half_signed_in
 def code(request: HttpRequest, found: Half) -> HttpResponse:
-    """The second factor: a code of the app, or a backup code."""
+    """The second factor: a code of the app, or a backup code. A passkey is sent to `passkeys.sign_in`."""
     if not found.is_enrolled:
         return redirect("web:enrol")
     form = CodeForm(request.POST if request.method == "POST" else None, backup=True, alone=True)
@@ -85,14 +87,26 @@ def code(request: HttpRequest, found: Half) -> HttpResponse:
             verified = second_factor.verify_second_factor(
                 actor=actor_of(request, found.person), user=found.person, code=form.cleaned_data["code"]
             )
-            half.complete(request, found, verified.authenticator)
+            half.complete(request, found, verified.authenticator, verified.kind)
             return redirect(found.next)
         except InvalidState:
             return redirect("web:enrol")
         except DomainError as error:
             form.refuse(error)
-    context = {"form": form, "username": found.person.username}
-    return render(request, "web/sign_in_code.html", context, status=form.answer_status)
+    return code_page(request, found, form)
+
+
+def code_page(
+    request: HttpRequest, found: Half, form: CodeForm | None = None, *, answer: AnswerForm | None = None
+) -> HttpResponse:
+    """The page of the second step. form, answer: the one that was sent, with what was wrong about it."""
+    sent = answer or form
+    context = {
+        "form": form or CodeForm(backup=True, alone=True),
+        "passkey": asked(request, found.person, Purpose.SIGN_IN, answer),
+        "username": found.person.username,
+    }
+    return render(request, "web/sign_in_code.html", context, status=sent.answer_status if sent else 200)
 
 
 @sensitive_post_parameters("code")
@@ -107,7 +121,7 @@ def enrol(request: HttpRequest, found: Half) -> HttpResponse:
             codes = enrolment.confirm_enrolment(
                 actor=actor, user=found.person, code=form.cleaned_data["code"], signing_in=True
             )
-            half.complete(request, found, found.person.totp)
+            half.complete(request, found, found.person.totp, second_factor.Factor.TOTP)
             return show_backup_codes(request, codes, found.next)
         except (InvalidState, Conflict):
             return redirect("web:sign-in-code")

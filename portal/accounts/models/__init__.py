@@ -1,10 +1,11 @@
 """Tenants, people, clients, tokens, sessions and second factors."""
 
-from portal.accounts.models.authenticators import BackupCode, TotpAuthenticator
+from portal.accounts.models.authenticators import BackupCode, Passkey, PasskeyChallenge, TotpAuthenticator
 from portal.accounts.models.oauth import (
     AccessToken,
     Application,
     ApplicationKind,
+    ApprovalProof,
     DeviceGrant,
     Grant,
     IDToken,
@@ -17,11 +18,14 @@ __all__ = [
     "AccessToken",
     "Application",
     "ApplicationKind",
+    "ApprovalProof",
     "BackupCode",
     "Bank",
     "DeviceGrant",
     "Grant",
     "IDToken",
+    "Passkey",
+    "PasskeyChallenge",
     "PortalSession",
     "RefreshToken",
     "TotpAuthenticator",

@@ -31,6 +31,16 @@ class ApplicationKind(models.TextChoices):
     MOBILE = "mobile"  # a mobile application, on behalf of a customer
 
 
+class ApprovalProof(models.TextChoices):
+    """What an approval on a device rests on for a client."""
+
+    SIGNATURE = "signature", "Signed by the device's key"
+    TRANSACTION_ID = "transaction-id", "Not signed: a transaction id"
+
+
+SHORTEST_REQUEST, LONGEST_REQUEST = 30, 600  # seconds
+
+
 class ApplicationQuerySet(models.QuerySet["Application"]):
     def visible_to(self, actor: Actor) -> Self:
         """The clients of the bank, for its staff. Customers and clients see none, not even themselves."""
@@ -45,8 +55,14 @@ class Application(AbstractApplication, models.Model):  # type: ignore[misc]
     dialects, allowed_scopes: lists of names; an empty list opens nothing.
     allowed_ips: networks in CIDR notation the client may call from; an empty list means any.
     app_secret_digest: keyed digest of the secret a mobile application sends with each call (X-Hyphen-App-Secret).
+    app_secret_before, app_secret_before_until: the one before it, while installed applications still send that.
+    proves_possession: whether its tokens only work with a proof of the device's key in each call (RFC 9449).
     administers: whether the client may speak for the bank's other clients (SPiD's "administration rights").
     sign_secret_sealed: the secret that signs answers to this client, "" for a client that wants none signed (SPiD).
+    approval_proof: what approvals on devices rest on. number_matching: whether their owner types a number that the
+    waiting side shows. request_seconds: how long a customer has to answer.
+    webhook_url, webhook_key_sealed: where the client is told what became of what it asked for, and what signs that;
+    both "" for one that is not told.
     """
 
     bank = models.ForeignKey(Bank, on_delete=models.PROTECT, related_name="applications")
@@ -55,8 +71,16 @@ class Application(AbstractApplication, models.Model):  # type: ignore[misc]
     allowed_scopes = models.JSONField(default=list)
     allowed_ips = models.JSONField(default=list, blank=True)
     app_secret_digest = models.CharField(max_length=64, blank=True)
+    app_secret_before = models.CharField(max_length=64, blank=True)
+    app_secret_before_until = models.DateTimeField(null=True, blank=True)
+    proves_possession = models.BooleanField(default=False)
     administers = models.BooleanField(default=False)
     sign_secret_sealed = models.TextField(blank=True)
+    approval_proof = models.CharField(max_length=16, choices=ApprovalProof, default=ApprovalProof.SIGNATURE)
+    number_matching = models.BooleanField(default=False)
+    request_seconds = models.PositiveSmallIntegerField(default=180)
+    webhook_url = models.CharField(max_length=500, blank=True)
+    webhook_key_sealed = models.TextField(blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
 
     objects = ApplicationQuerySet.as_manager()
@@ -64,6 +88,26 @@ class Application(AbstractApplication, models.Model):  # type: ignore[misc]
     class Meta(AbstractApplication.Meta):  # type: ignore[misc]
         constraints: ClassVar = [
             models.CheckConstraint(name="application_kind_known", condition=Q(kind__in=ApplicationKind.values)),
+            models.CheckConstraint(
+                name="application_proof_known", condition=Q(approval_proof__in=ApprovalProof.values)
+            ),
+            models.CheckConstraint(
+                name="application_request_seconds_bounded",
+                condition=Q(request_seconds__gte=SHORTEST_REQUEST, request_seconds__lte=LONGEST_REQUEST),
+            ),
+            models.UniqueConstraint(
+                fields=["app_secret_digest"], name="application_app_secret_unique", condition=~Q(app_secret_digest="")
+            ),
+            models.UniqueConstraint(
+                fields=["app_secret_before"],
+                name="application_app_secret_before_unique",
+                condition=~Q(app_secret_before=""),
+            ),
+            models.CheckConstraint(
+                name="application_app_secret_before_ends",
+                condition=Q(app_secret_before="", app_secret_before_until=None)
+                | (~Q(app_secret_before="") & Q(app_secret_before_until__isnull=False)),
+            ),
         ]
 
     def is_usable(self, request: object) -> bool:
@@ -160,7 +204,13 @@ class RefreshToken(AbstractRefreshToken, models.Model):  # type: ignore[misc]
 
 
 class Grant(AbstractGrant, models.Model):  # type: ignore[misc]
-    """An authorization code."""
+    """An authorization code. It is kept for a while after its use, so that a second one is noticed (RFC 6749 4.1.2).
+
+    used_at: when it came back, for a session or for nothing. token_family: of the session that it opened.
+    """
+
+    used_at = models.DateTimeField(null=True, blank=True)
+    token_family = models.UUIDField(null=True, blank=True)
 
     class Meta(AbstractGrant.Meta):  # type: ignore[misc]
         pass

@@ -3,8 +3,12 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models import Q
 from oauth2_provider.generators import generate_client_secret
 
 from portal import vault
@@ -15,9 +19,14 @@ from portal.accounts.roles import Capability
 from portal.accounts.scopes import DIALECTS, SCOPES_BY_KIND
 from portal.audit import log as audit
 from portal.audit.events import Event
+from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import FieldProblem, InvalidInput
+from portal.core.errors import FieldProblem, InvalidInput, InvalidState
 from portal.crypto.codes import new_token, same
+
+MOST_ADDRESSES: Final = 10
+LONGEST_ADDRESS: Final = 400  # characters
+LONGEST_OVERLAP: Final = 365  # days that an app secret is good beside its successor
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,14 @@ class Created:
     client_secret: str
     app_secret: str
     sign_secret: str = ""
+
+
+@dataclass(frozen=True)
+class NewAppSecret:
+    """A mobile application with a new app secret, which is shown now and never again."""
+
+    application: Application
+    app_secret: str
 
 
 @transaction.atomic
@@ -74,7 +91,7 @@ def create_application(
         administers=administers,
     )
     if app_secret:
-        application.app_secret_digest = app_secret_digest(application, app_secret)
+        application.app_secret_digest = app_secret_digest(app_secret)
     sign_secret = give_sign_secret(application) if signed_answers else ""
     application.save(force_insert=True)
     audit.record(actor, Event.CLIENT_CREATED, application, after=_shown(application))
@@ -109,15 +126,102 @@ def set_administration(*, actor: Actor, client_id: str, administers: bool, reaso
     return application
 
 
-def app_secret_digest(application: Application, secret: str) -> str:
-    """What the database keeps of the secret that a mobile application sends with each call."""
-    return vault.blind_index("application.app_secret", application.client_id, secret)
+@transaction.atomic
+def set_redirect_uris(*, actor: Actor, client_id: str, uris: Sequence[str], reason: str) -> Application:
+    """Say where a mobile application wants its customers back; compared as text (RFC 9700 4.1.3). None: nowhere.
+
+    uris: https, an own scheme with a dot in it (`com.example.bank:/back`, RFC 8252 7.1), or loopback http (7.3),
+    each without fragment; at most ten. What is so already leaves no event. Raises Forbidden, InvalidInput, NotFound,
+    InvalidState `client-not-mobile`.
+    """
+    application = _mobile(actor, client_id, reason)
+    if len(uris) > MOST_ADDRESSES or not all(_is_return_address(uri) for uri in uris):
+        raise InvalidInput.at("uris", "format", "An address looks like https://app.bank.example/back.")
+    before, wanted = application.redirect_uris, " ".join(dict.fromkeys(uris))
+    if before != wanted:
+        application.redirect_uris = wanted
+        application.save(update_fields=["redirect_uris"])
+        changed = {"before": {"addresses": before.split()}, "after": {"addresses": wanted.split()}}
+        audit.record(actor, Event.CLIENT_CHANGED, application, reason=reason, **changed)
+    return application
+
+
+@transaction.atomic
+def set_possession(*, actor: Actor, client_id: str, proves: bool, reason: str) -> Application:
+    """Bind a mobile application's new sessions to the device's key, proved in each call (RFC 9449), or no longer.
+
+    Sessions that are open stay as they are. What is so already leaves no event. Raises Forbidden, InvalidInput,
+    NotFound, InvalidState `client-not-mobile`.
+    """
+    application = _mobile(actor, client_id, reason)
+    if application.proves_possession != proves:
+        application.proves_possession = proves
+        application.save(update_fields=["proves_possession"])
+        changed = {"before": {"proves_possession": not proves}, "after": {"proves_possession": proves}}
+        audit.record(actor, Event.CLIENT_CHANGED, application, reason=reason, **changed)
+    return application
+
+
+def _mobile(actor: Actor, client_id: str, reason: str) -> Application:
+    application = locked_client(actor, client_id, reason)
+    if application.kind != ApplicationKind.MOBILE:
+        raise InvalidState("This is only for mobile applications.", code="client-not-mobile")
+    return application
+
+
+def _is_return_address(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        own = "." in parts.scheme and not parts.netloc and parts.path.startswith("/")
+        loopback = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1"}
+        web = parts.scheme == "https" and bool(parts.hostname)
+    except ValueError:
+        return False
+    plain = uri.isascii() and uri.isprintable() and " " not in uri and "#" not in uri and "@" not in parts.netloc
+    return plain and len(uri) <= LONGEST_ADDRESS and (own or loopback or web)
+
+
+@transaction.atomic
+def renew_app_secret(*, actor: Actor, client_id: str, reason: str, days: int = 0) -> NewAppSecret:
+    """Give a mobile application another secret for `X-Hyphen-App-Secret`. Each call makes another.
+
+    days: so long the old one is good beside it, as installed applications send it with each call; with 0 it is
+    unknown from now on. One that was replaced before is unknown either way. reason: 1 to 500 characters. Raises
+    Forbidden, InvalidInput (reason, days), NotFound, InvalidState `client-not-mobile`.
+    """
+    application = _mobile(actor, client_id, reason)
+    if not 0 <= days <= LONGEST_OVERLAP:
+        raise InvalidInput.at("days", "out-of-range", f"From 0 to {LONGEST_OVERLAP} days.")
+    secret, old = new_token(32), application.app_secret_digest
+    overlaps = bool(days and old)
+    application.app_secret_digest = app_secret_digest(secret)
+    application.app_secret_before = old if overlaps else ""
+    application.app_secret_before_until = clock.now() + timedelta(days=days) if overlaps else None
+    application.save(update_fields=["app_secret_digest", "app_secret_before", "app_secret_before_until"])
+    audit.record(actor, Event.CLIENT_CHANGED, application, reason=reason, details={"app_secret": {"overlap": days}})
+    return NewAppSecret(application, secret)
+
+
+def app_secret_digest(secret: str) -> str:
+    """What the database keeps of the secret that a mobile application sends with each call; it finds the row."""
+    return vault.blind_index("application.app_secret", "", secret)
+
+
+def application_of(secret: str) -> Application | None:
+    """The mobile application whose secret this is, suspended or not. One query."""
+    sent = app_secret_digest(secret)
+    known = Q(app_secret_digest=sent) | Q(app_secret_before=sent, app_secret_before_until__gt=clock.now())
+    found = Application.objects.select_related("bank").filter(kind=ApplicationKind.MOBILE)
+    return found.filter(known).first() if secret else None
 
 
 def is_app_secret(application: Application, secret: str) -> bool:
     """Whether this is the secret that the mobile application sends with each call. One without any knows none."""
-    kept = application.app_secret_digest
-    return bool(kept) and same(app_secret_digest(application, secret), kept)
+    sent, until = app_secret_digest(secret), application.app_secret_before_until
+    kept = [application.app_secret_digest]
+    if until is not None and until > clock.now():
+        kept.append(application.app_secret_before)
+    return any(bool(one) and same(sent, one) for one in kept)
 
 
 def _check(

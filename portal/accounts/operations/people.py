@@ -48,10 +48,13 @@ def create_bank(*, actor: Actor, code: str, name: str) -> Bank:
     return bank
 
 
-def create_staff(*, actor: Actor, bank: Bank, username: str, name: str, role: str, password: str) -> User:
+def create_staff(
+    *, actor: Actor, bank: Bank, username: str, name: str, role: str, password: str, email: str = ""
+) -> User:
     """Make a member of staff, who sets up a second factor at the first sign-in.
 
-    Raises Forbidden, InvalidInput (username, name, role, password), Conflict (`username-taken`).
+    email: where they are told when somebody takes that away; sealed. Raises Forbidden, InvalidInput (username, name,
+    role, password, email), Conflict (`username-taken`).
     """
     policies.require_capability(actor, Capability.STAFF_MANAGE)
     policies.require_same_bank(actor, bank.pk)
@@ -59,7 +62,8 @@ def create_staff(*, actor: Actor, bank: Bank, username: str, name: str, role: st
         raise InvalidInput.at("username", "format", "A user name has 2 to 64 of a-z, 0-9, dot, dash and underscore.")
     if role not in Role.values:
         raise InvalidInput.at("role", "choice", f"A role is one of: {', '.join(Role.values)}.")
-    user = User(kind=UserKind.STAFF, bank=bank, username=username, name=_text("name", name, 120), role=role)
+    user = User(kind=UserKind.STAFF, bank=bank, username=username, role=role)
+    _assign(user, _checked({"name": name, "email": email}))
     _set_password(user, password)  # slow by design, so before the transaction
     return _save_staff(actor, user)
 
@@ -120,7 +124,7 @@ def correct_customer(*, actor: Actor, user_id: UUID, changes: Mapping[str, str],
 
 
 def contact_of(user: User) -> Contact:
-    """A customer's contact data, unsealed: for the gateways that send, and for staff who may see it."""
+    """A person's contact data, unsealed: for the gateways that send, and for staff who may see it."""
     return Contact(
         phone=vault.unseal(PHONE, user.pk, user.phone_sealed), email=vault.unseal(EMAIL, user.pk, user.email_sealed)
     )

@@ -55,6 +55,15 @@ def end_other_sessions(*, actor: Actor, current_key: str | None) -> int:
 
 
 @transaction.atomic
+def end_all_sessions(*, actor: Actor) -> int:
+    """End all of one's sessions, the current one too; returns how many. A repeat ends none and leaves no event."""
+    ended = PortalSession.objects.live().of_person(actor.user_id).delete()[0]
+    if ended:
+        _record(actor, ended=ended, why="all ended")
+    return ended
+
+
+@transaction.atomic
 def sign_out(*, actor: Actor, current_key: str | None) -> None:
     """End the current session. Signing out twice is quiet."""
     if PortalSession.objects.of_person(actor.user_id).with_key(current_key).delete()[0]:

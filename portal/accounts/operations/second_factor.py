@@ -1,5 +1,7 @@
 """Proving a second factor: a code of the authenticator app (RFC 6238: SHA-1, 6 digits, 30 s) or a backup code.
 
+Passkeys are in `passkeys`; they share the wait after wrong ones.
+
 Each code works once, whoever is faster. A wrong one is counted and written down in a transaction of its own before
 it is refused, and each doubles the wait before the next try.
 """
@@ -17,7 +19,7 @@ from django_otp.oath import hotp
 
 from portal import vault
 from portal.accounts import policies
-from portal.accounts.models import BackupCode, TotpAuthenticator, User
+from portal.accounts.models import BackupCode, Passkey, TotpAuthenticator, User
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
@@ -37,6 +39,7 @@ _CODE = re.compile("[0-9]{6}")
 class Factor(StrEnum):
     TOTP = "totp"
     BACKUP = "backup-code"
+    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Verified:
     user_id: UUID
     at: datetime
     kind: Factor
-    authenticator: TotpAuthenticator
+    authenticator: TotpAuthenticator | Passkey
     backup_codes_left: int
 
 
@@ -114,14 +117,22 @@ def use_totp(authenticator: TotpAuthenticator, code: str) -> bool:
     return bool(later.update(last_step=step, throttling_failure_count=0, throttling_failure_timestamp=None))
 
 
-def count_failure(actor: Actor, user: User, authenticator: TotpAuthenticator) -> None:
-    """Count a wrong code and write it down, in the transaction that the caller commits before it raises."""
+def forget_failures(authenticator: TotpAuthenticator) -> None:
+    """After a right one nobody waits. The row is locked."""
+    same_row = TotpAuthenticator.objects.filter(pk=authenticator.pk)
+    same_row.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+
+
+def count_failure(
+    actor: Actor, user: User, authenticator: TotpAuthenticator, *, code: str = "second-factor-wrong"
+) -> None:
+    """Count a wrong one and write it down, in the transaction that the caller commits before it raises."""
     failures = authenticator.throttling_failure_count + 1
     TotpAuthenticator.objects.filter(pk=authenticator.pk).update(
         throttling_failure_count=failures, throttling_failure_timestamp=clock.now()
     )
     details = {"failures": failures}
-    audit.record_refusal(actor, Event.SECOND_FACTOR_REFUSED, user, code="second-factor-wrong", details=details)
+    audit.record_refusal(actor, Event.SECOND_FACTOR_REFUSED, user, code=code, details=details)
 
 
 def refused(actor: Actor, wait: int) -> VerificationFailed | RateLimited:
@@ -154,8 +165,7 @@ def _use_backup_code(authenticator: TotpAuthenticator, code: str) -> bool:
     unused = BackupCode.objects.filter(user=authenticator.user, digest=digest, used_at=None)
     if not unused.update(used_at=clock.now()):
         return False
-    same_row = TotpAuthenticator.objects.filter(pk=authenticator.pk)
-    same_row.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    forget_failures(authenticator)
     return True
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from portal.accounts import policies
-from portal.accounts.models import Application, User
+from portal.accounts.models import Application, PortalSession, User
 from portal.accounts.roles import Capability
 from portal.audit import log as audit
 from portal.audit.events import Event
@@ -37,8 +37,9 @@ def suspend_client(*, actor: Actor, client_id: str, suspended: bool, reason: str
 
 @transaction.atomic
 def suspend_person(*, actor: Actor, user_id: UUID, suspended: bool, reason: str) -> User:
-    """Suspend a member of staff or a customer, or lift it. Sessions and tokens are refused from the next call on.
+    """Suspend a member of staff or a customer, or lift it. Tokens are refused from the next call on.
 
+    Sessions at the portal end for good: who comes back signs in anew.
     Repeats and reasons as in `suspend_client`. Nobody suspends themselves. Raises Forbidden, InvalidInput, NotFound.
     """
     policies.require_capability(actor, Capability.STAFF_MANAGE)
@@ -53,5 +54,6 @@ def suspend_person(*, actor: Actor, user_id: UUID, suspended: bool, reason: str)
     user.is_active = not suspended
     user.save(update_fields=["is_active"])
     event = Event.PERSON_SUSPENDED if suspended else Event.PERSON_RESUMED
-    audit.record(actor, event, user, reason=reason)
+    ended = PortalSession.objects.of_person(user.pk).delete()[0] if suspended else 0
+    audit.record(actor, event, user, reason=reason, details={"sessions": ended} if ended else None)
     return user

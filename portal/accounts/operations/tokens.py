@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 
 from django.db import models, transaction
 from oauth2_provider.models import set_token_value
+from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import generate_token
 
 from portal.accounts import policies
 from portal.accounts.models import AccessToken, Application, ApplicationKind, RefreshToken, User
 from portal.accounts.operations import second_factor
-from portal.accounts.scopes import SCOPES_BY_KIND, STAFF_SCOPES
+from portal.accounts.scopes import APPROVAL_SCOPES, SCOPES_BY_KIND, SIGN_IN_SCOPES, STAFF_SCOPES
 from portal.accounts.tokens import find_refresh_token, find_token
 from portal.audit import log as audit
 from portal.audit.events import Event
@@ -67,6 +68,64 @@ def issue_token_pair(
     refresh_raw = generate_token()
     store_refresh_token(token, refresh_raw, family=uuid4())
     return TokenPair(token, raw, refresh_raw)
+
+
+@transaction.atomic
+def issue_device_session(
+    *,
+    actor: Actor,
+    application: Application,
+    user: User,
+    device: models.Model,
+    proved: bool,
+    key_thumbprint: str = "",
+) -> TokenPair:
+    """A session bound to a device that was just let in: all that the application may have.
+
+    proved: whether its approval key has signed for this; without that the session has no part in two-factor
+    requests, nor has anything that renews it. key_thumbprint: of the key that each call has to prove, "" for none.
+    In the caller's transaction. Raises Forbidden, NotFound (device), InvalidState as `issue_token` does.
+    """
+    if not actor.is_customer or (actor.user_id, actor.device_id) != (user.pk, device.pk):
+        raise Forbidden(code="not-the-device")
+    scopes = frozenset(application.allowed_scopes) & SCOPES_BY_KIND[application.kind]
+    scopes = scopes if proved else scopes - APPROVAL_SCOPES
+    lifetime = timedelta(seconds=oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS)
+    token, raw = _issue(actor, application, user, scopes, lifetime, device, key_thumbprint=key_thumbprint)
+    refresh_raw = generate_token()
+    store_refresh_token(token, refresh_raw, family=uuid4())
+    return TokenPair(token, raw, refresh_raw)
+
+
+@transaction.atomic
+def issue_browser_session(
+    *, actor: Actor, application: Application, user: User, scopes: Iterable[str], family: UUID
+) -> TokenPair:
+    """A session of a customer who signed in in a browser, bound to no device: it answers no request on one.
+
+    family: what all that renews it will be called by. Raises Forbidden, InvalidInput (scopes), NotFound,
+    InvalidState as `issue_token` does.
+    """
+    if not actor.is_customer or actor.user_id != user.pk:
+        raise Forbidden(code="not-yourself")
+    lifetime = timedelta(seconds=oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS)
+    token, raw = _issue(actor, application, user, scopes, lifetime, None)
+    refresh_raw = generate_token()
+    store_refresh_token(token, refresh_raw, family=family)
+    return TokenPair(token, raw, refresh_raw)
+
+
+@transaction.atomic
+def issue_sign_in_token(
+    *, actor: Actor, application: Application, user: User, lifetime: timedelta
+) -> tuple[AccessToken, str]:
+    """The token of a sign-in that waits for approval on another device: it sees that request, and finishes it."""
+    if not actor.is_customer or actor.user_id != user.pk:
+        raise Forbidden(code="not-yourself")
+    if application.suspended_at is not None:
+        raise InvalidState("This client is suspended.", code="client-suspended")
+    _check_bearer(application, user, None)
+    return _store(actor, AccessToken(application=application, user=user), SIGN_IN_SCOPES, lifetime, generate_token())
 
 
 @transaction.atomic
@@ -172,11 +231,12 @@ def _issue(
     device: models.Model | None,
     *,
     raw: str = "",
+    key_thumbprint: str = "",
 ) -> tuple[AccessToken, str]:
     if application.suspended_at is not None:
         raise InvalidState("This client is suspended.", code="client-suspended")
     _check_bearer(application, user, device)
-    token = AccessToken(application=application, user=user)
+    token = AccessToken(application=application, user=user, key_thumbprint=key_thumbprint)
     if device is not None:
         token.device = lock_device(device)  # type: ignore[assignment]
         _check_device(token)

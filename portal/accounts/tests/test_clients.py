@@ -1,16 +1,29 @@
 """Making API clients, and where they may call from."""
 
-import pytest
+from datetime import timedelta
 
-from devices.tests.factories import make_bank, make_staff
+import pytest
+import time_machine
+from django.db import IntegrityError, transaction
+
+from devices.tests.factories import make_bank, make_customer, make_staff
 from portal.accounts.hashers import ClientSecretHasher
 from portal.accounts.models import Application, Bank
-from portal.accounts.operations.clients import app_secret_digest, create_application
+from portal.accounts.operations.clients import (
+    app_secret_digest,
+    application_of,
+    create_application,
+    is_app_secret,
+    renew_app_secret,
+)
+from portal.accounts.operations.tokens import issue_token_pair
 from portal.accounts.policies import ip_allowed
 from portal.accounts.roles import Role
-from portal.accounts.tests.people import SYSTEM, events, make_client, signed_in
+from portal.accounts.tests.people import HOUR, SYSTEM, events, make_client, signed_in
+from portal.accounts.tokens import find_token, reason_dead
 from portal.audit.models import AuditEvent
-from portal.core.errors import Forbidden, InvalidInput
+from portal.core import clock
+from portal.core.errors import Forbidden, InvalidInput, InvalidState, NotFound
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +41,7 @@ def test_the_secrets_are_long_shown_once_and_kept_as_digests(bank: Bank, kind: s
     assert ClientSecretHasher().verify(created.client_secret, row.client_secret)
     assert bool(created.app_secret) == (kind == "mobile")
     if kind == "mobile":
-        assert row.app_secret_digest == app_secret_digest(row, created.app_secret)
+        assert row.app_secret_digest == app_secret_digest(created.app_secret)
     kept = str(Application.objects.values().get()) + str(list(AuditEvent.objects.values()))
     assert created.client_secret not in kept
     assert not created.app_secret or created.app_secret not in kept
@@ -83,6 +96,92 @@ def test_clients_are_the_administrators_business_in_the_own_bank(bank: Bank) -> 
     assert Application.objects.count() == 0
     create_application(actor=administrator, bank=bank, **values)  # type: ignore[arg-type]
     assert Application.objects.count() == 1
+
+
+# Renewing the app secret.
+
+
+def test_a_new_app_secret_is_shown_once_and_the_old_one_is_unknown(bank: Bank) -> None:
+    created = make_client(bank, "mobile")
+    administrator = signed_in(make_staff(bank, Role.ADMINISTRATOR))
+    known = {"actor": administrator, "client_id": created.application.client_id, "reason": "It was published"}
+    renewed = renew_app_secret(**known)
+    assert renewed.application == created.application
+    assert len(renewed.app_secret) == 43
+    assert application_of(renewed.app_secret) == created.application
+    assert application_of(created.app_secret) is None
+    kept = str(Application.objects.values().get()) + str(list(AuditEvent.objects.values()))
+    assert renewed.app_secret not in kept
+    assert events() == [("client.created", ""), ("client.changed", "")]
+    assert renew_app_secret(**known).app_secret != renewed.app_secret
+    assert len(events()) == 3
+
+
+def test_no_two_clients_have_had_one_app_secret(bank: Bank) -> None:
+    first, second = (make_client(bank, "mobile").application for _ in range(2))
+    until = clock.now()
+    before = {"app_secret_before": "d" * 64, "app_secret_before_until": until}
+    Application.objects.filter(pk=first.pk).update(**before)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Application.objects.filter(pk=second.pk).update(**before)
+
+
+def test_the_old_app_secret_is_good_for_as_long_as_was_said(bank: Bank) -> None:
+    created = make_client(bank, "mobile")
+    administrator = signed_in(make_staff(bank, Role.ADMINISTRATOR))
+    known = {"actor": administrator, "client_id": created.application.client_id, "reason": "A yearly change"}
+    second = renew_app_secret(**known, days=30)
+    row = Application.objects.get()
+    for secret in (created.app_secret, second.app_secret):
+        assert application_of(secret) == row
+        assert is_app_secret(row, secret)
+    with time_machine.travel(clock.now() + timedelta(days=30, seconds=1), tick=False):
+        assert application_of(created.app_secret) is None
+        assert not is_app_secret(row, created.app_secret)
+        assert application_of(second.app_secret) == row
+    third = renew_app_secret(**known, days=30)
+    assert [bool(application_of(one.app_secret)) for one in (created, second, third)] == [False, True, True]
+    fourth = renew_app_secret(**known)
+    assert [bool(application_of(one.app_secret)) for one in (second, third, fourth)] == [False, False, True]
+    assert not is_app_secret(Application.objects.get(), "")
+
+
+@pytest.mark.parametrize("days", [-1, 366])
+def test_an_app_secret_overlaps_for_a_year_at_most(bank: Bank, days: int) -> None:
+    created = make_client(bank, "mobile")
+    with pytest.raises(InvalidInput):
+        renew_app_secret(actor=SYSTEM, client_id=created.application.client_id, reason="A yearly change", days=days)
+    assert application_of(created.app_secret) == created.application
+
+
+def test_sessions_outlive_the_app_secret(bank: Bank) -> None:
+    created = make_client(bank, "mobile")
+    pair = issue_token_pair(
+        actor=SYSTEM, application=created.application, user=make_customer(bank), scopes=[], lifetime=HOUR
+    )
+    administrator = signed_in(make_staff(bank, Role.ADMINISTRATOR))
+    renew_app_secret(actor=administrator, client_id=created.application.client_id, reason="It was published")
+    token = find_token(pair.raw)
+    assert token is not None
+    assert reason_dead(token) is None
+
+
+def test_only_administrators_of_the_bank_renew_an_app_secret(bank: Bank) -> None:
+    created = make_client(bank, "mobile")
+    wanted = {"client_id": created.application.client_id, "reason": "Why not"}
+    for role in set(Role) - {Role.ADMINISTRATOR}:
+        with pytest.raises(Forbidden):
+            renew_app_secret(actor=signed_in(make_staff(bank, role)), **wanted)
+    with pytest.raises(NotFound):
+        renew_app_secret(actor=signed_in(make_staff(make_bank(), Role.ADMINISTRATOR)), **wanted)
+    administrator = signed_in(make_staff(bank, Role.ADMINISTRATOR))
+    with pytest.raises(InvalidInput):
+        renew_app_secret(actor=administrator, **{**wanted, "reason": ""})
+    server = make_client(bank, "bank").application.client_id
+    with pytest.raises(InvalidState):
+        renew_app_secret(actor=administrator, **{**wanted, "client_id": server})
+    assert application_of(created.app_secret) == created.application
+    assert events() == [("client.created", "")] * 2
 
 
 @pytest.mark.parametrize(

@@ -175,8 +175,12 @@ class TestMetadata:
             "introspection_endpoint_auth_methods_supported": proofs,
             "revocation_endpoint": "https://portal.bank.example/oauth/revoke",
             "revocation_endpoint_auth_methods_supported": proofs,
-            "grant_types_supported": ["client_credentials", "refresh_token"],
-            "response_types_supported": [],
+            "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+            "authorization_endpoint": "https://portal.bank.example/oauth/authorize",
+            "authorization_response_iss_parameter_supported": True,
+            "code_challenge_methods_supported": ["S256"],
+            "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
+            "response_types_supported": ["code"],
         }
         assert "devices:admin" in scopes
         assert "staff" not in scopes

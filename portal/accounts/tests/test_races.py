@@ -14,10 +14,12 @@ from devices.tests.factories import make_bank, make_customer, make_device, make_
 from portal.accounts.models import AccessToken, BackupCode, RefreshToken, TotpAuthenticator, User
 from portal.accounts.operations.clients import Created
 from portal.accounts.operations.enrolment import confirm_enrolment, start_enrolment
+from portal.accounts.operations.passkeys import Purpose, verify_passkey
 from portal.accounts.operations.people import create_customer, create_staff
 from portal.accounts.operations.second_factor import Verified, verify_second_factor
 from portal.accounts.operations.tokens import end_tokens_of_device, issue_token, issue_token_pair
 from portal.accounts.sessions import SessionStore
+from portal.accounts.tests.authenticating import BROWSER, SecurityKey, asked_of, give_passkey
 from portal.accounts.tests.conftest import FORM, basic
 from portal.accounts.tests.people import HOUR, SYSTEM, code_at, enrol, events, make_client, signed_in
 from portal.accounts.tokens import find_token, reason_dead
@@ -57,6 +59,19 @@ def test_twenty_uses_of_one_backup_code_are_one() -> None:
     assert sum(isinstance(outcome, Verified) for outcome in outcomes) == 1
     assert BackupCode.objects.filter(user=bea, used_at=None).count() == 9
     assert len(events("backup-code.used")) == 1
+
+
+def test_twenty_uses_of_one_passkeys_answer_are_one() -> None:
+    bea, key = staff(), SecurityKey()
+    enrol(bea)
+    give_passkey(bea, key)
+    answer = key.sign(asked_of(bea))
+    use = partial(verify_passkey, actor=signed_in(bea), user=bea, answer=answer, session=BROWSER)
+    outcomes = race(20, lambda _: use(purpose=Purpose.SIGN_IN))
+    assert sum(isinstance(outcome, Verified) for outcome in outcomes) == 1
+    others = [outcome for outcome in outcomes if not isinstance(outcome, Verified)]
+    assert {type(outcome) for outcome in others} <= {VerificationFailed, RateLimited}
+    assert len(events("sign-in.succeeded")) == 1
 
 
 def test_of_a_hundred_wrong_codes_at_once_one_is_looked_at() -> None:

@@ -9,12 +9,14 @@ from devices.models import Device
 from devices.states import DeviceStatus, HeldBy
 from portal.accounts.models import AccessToken, RefreshToken, User
 from portal.accounts.operations.clients import Created
+from portal.accounts.operations.refresh import refresh_session
 from portal.accounts.operations.tokens import TokenPair, end_tokens_of_device, issue_token_pair
 from portal.accounts.tests.conftest import Answer, Caller
 from portal.accounts.tests.people import HOUR, SYSTEM, events, make_client, suspend
 from portal.accounts.tokens import find_token, reason_dead
 from portal.audit.models import AuditEvent
 from portal.core import clock
+from portal.core.errors import VerificationFailed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("portal.accounts.tests.urls")]
 
@@ -48,7 +50,6 @@ def refused(answer: Answer, code: str, *, live: int) -> None:
 def test_a_new_pair_keeps_customer_device_and_scopes(
     call: Caller, mobile: Created, pair: TokenPair, ada: User, phone: Device
 ) -> None:
-    AccessToken.objects.update(key_thumbprint="thumb")
     answer = renew(call, mobile, pair.refresh_raw)
     assert answer.status == 200
     assert (answer.body["user_id"], answer.body["is_admin"]) == (ada.public_id, False)
@@ -57,12 +58,34 @@ def test_a_new_pair_keeps_customer_device_and_scopes(
     token = find_token(answer.body["access_token"])
     assert token is not None
     assert reason_dead(token) is None
-    assert (token.user, token.device, token.key_thumbprint) == (ada, phone, "thumb")
+    assert (token.user, token.device, answer.body["token_type"]) == (ada, phone, "Bearer")
     old = find_token(pair.raw)
     assert old is not None
     assert reason_dead(old) == "ended"
     event = AuditEvent.objects.filter(event="token.issued").latest("id")
     assert (event.actor_kind, event.actor_id, event.device_id) == ("customer", str(ada.pk), phone.pk)
+
+
+def test_one_that_is_bound_to_a_key_is_not_renewed_without_it(call: Caller, mobile: Created, pair: TokenPair) -> None:
+    AccessToken.objects.update(key_thumbprint="thumb")
+    refused(renew(call, mobile, pair.refresh_raw), "proof-wrong", live=1)
+    AccessToken.objects.update(key_thumbprint="")
+    assert renew(call, mobile, pair.refresh_raw).status == 200
+
+
+def test_a_used_one_without_its_key_ends_nothing(call: Caller, mobile: Created, pair: TokenPair) -> None:
+    renew(call, mobile, pair.refresh_raw)
+    AccessToken.objects.update(key_thumbprint="thumb")
+    refused(renew(call, mobile, pair.refresh_raw), "proof-wrong", live=1)
+
+
+def test_only_its_own_key_renews_a_bound_session(mobile: Created, pair: TokenPair) -> None:
+    AccessToken.objects.update(key_thumbprint="thumb")
+    with pytest.raises(VerificationFailed) as other:
+        refresh_session(actor=SYSTEM, raw=pair.refresh_raw, proved_key="another")
+    assert (other.value.code, other.value.audited) == ("proof-wrong", True)
+    new = refresh_session(actor=SYSTEM, raw=pair.refresh_raw, proved_key="thumb")
+    assert (new.token.key_thumbprint, AccessToken.objects.live().count()) == ("thumb", 1)
 
 
 def test_the_new_one_renews_again_and_the_session_count_stays_one(

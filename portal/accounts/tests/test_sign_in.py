@@ -94,6 +94,38 @@ def test_a_lock_holds_nobody_else_up_and_ends_after_fifteen_minutes(bea: User) -
         assert attempt() == bea
 
 
+def test_thirty_wrong_ones_for_a_name_from_anywhere_lock_the_name_a_while(bea: User) -> None:
+    with time_machine.travel(clock.now(), tick=False) as moment:
+        for number in range(30):
+            assert isinstance(attempt(password="wrong", ip=f"192.0.2.{number // 4}"), VerificationFailed)
+        assert isinstance(attempt(ip="198.51.100.1"), Locked)
+        assert isinstance(attempt("bea2", "wrong", ip="198.51.100.1"), VerificationFailed)
+        moment.shift(timedelta(minutes=15, seconds=1))
+        assert attempt(ip="198.51.100.1") == bea
+
+
+def test_an_unknown_name_is_locked_alike(bea: User) -> None:
+    for number in range(30):
+        attempt("nobody", "wrong", ip=f"192.0.2.{number // 4}")
+    locked = attempt("nobody", "wrong", ip="198.51.100.1")
+    for number in range(30):
+        attempt(password="wrong", ip=f"192.0.2.{number // 4}")
+    known = attempt(ip="198.51.100.1")
+    assert isinstance(locked, Locked)
+    assert isinstance(known, Locked)
+    assert (locked.code, str(locked)) == (known.code, str(known))
+
+
+def test_a_hundred_wrong_ones_from_an_address_lock_the_address_a_while(bea: User) -> None:
+    with time_machine.travel(clock.now(), tick=False) as moment:
+        for number in range(100):
+            assert isinstance(attempt(f"guess{number // 4}", "wrong"), VerificationFailed)
+        assert isinstance(attempt(), Locked)
+        assert attempt(ip="192.0.2.8") == bea
+        moment.shift(timedelta(minutes=15, seconds=1))
+        assert attempt() == bea
+
+
 def test_a_lock_says_how_long_it_may_last(bea: User, settings: LazySettings) -> None:
     for hours, minutes in ((0.25, 15), (2, 120)):
         settings.AXES_COOLOFF_TIME = hours

@@ -49,7 +49,11 @@ def test_a_customers_token_names_the_customer(call: Caller, mobile: Created, ada
     }
 
 
-@pytest.mark.parametrize("grant", ["password", "authorization_code"])
-def test_the_grants_that_are_not_offered_are_refused(grant: str, call: Caller, mobile: Created) -> None:
+@pytest.mark.parametrize(
+    ("grant", "error"), [("password", "unsupported_grant_type"), ("authorization_code", "invalid_request")]
+)
+def test_passwords_are_not_taken_and_codes_not_without_a_verifier(
+    grant: str, error: str, call: Caller, mobile: Created
+) -> None:
     answer = as_the_sdk_sends_it(call, mobile, grant, username="ada", password="secret", code="x")
-    assert (answer.status, answer.body["error"]) == (400, "unsupported_grant_type")
+    assert (answer.status, answer.body["error"]) == (400, error)

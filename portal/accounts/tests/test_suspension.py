@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from devices.tests.factories import make_application, make_bank, make_customer, make_staff, make_token, staff_actor
-from portal.accounts.models import Application, Bank, User
+from portal.accounts.models import Application, Bank, PortalSession, User
+from portal.accounts.operations.people import contact_of
 from portal.accounts.operations.sign_in import check_password
 from portal.accounts.operations.suspension import suspend_client, suspend_person
 from portal.accounts.roles import Role
@@ -15,6 +16,7 @@ from portal.accounts.tokens import find_token, reason_dead
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Channel
 from portal.core.errors import Forbidden, InvalidInput, NotFound
+from portal.web.tests.helpers import signed_in_client
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +58,19 @@ def test_a_suspended_persons_tokens_stop() -> None:
     assert dead(raw) is None
 
 
+def test_suspended_staff_are_signed_out_for_good() -> None:
+    bank = make_bank()
+    bea, cem = make_staff(bank, username="bea"), make_staff(bank, username="cem")
+    for person in (bea, bea, cem):
+        signed_in_client(person)
+    admin = staff_actor(make_staff(bank, Role.ADMINISTRATOR))
+    suspend_person(actor=admin, user_id=bea.pk, suspended=True, reason="Left")
+    assert list(PortalSession.objects.values_list("user_id", flat=True)) == [cem.pk]
+    assert '"sessions":2' in AuditEvent.objects.get().data
+    suspend_person(actor=admin, user_id=bea.pk, suspended=False, reason="Is back")
+    assert not PortalSession.objects.filter(user=bea).exists()
+
+
 def test_only_an_administrator_of_the_same_bank_suspends_and_nobody_themselves() -> None:
     bank, elsewhere = make_bank(), make_bank()
     ada, client = make_customer(bank), make_application(bank, "bank")
@@ -77,7 +92,9 @@ def test_only_an_administrator_of_the_same_bank_suspends_and_nobody_themselves()
 
 def test_a_bank_is_set_up_at_a_shell() -> None:
     run("add_bank", "harbour", "Harbour Bank")
-    password = run("add_staff", "bea.lund", "Bea Lund", "--bank", "harbour", "--role", "operator").strip()
+    bea = ("bea.lund", "Bea Lund", "--bank", "harbour", "--role", "operator", "--email", "bea@harbour.example")
+    password = run("add_staff", *bea).strip()
+    assert contact_of(User.objects.get(username="bea.lund")).email == "bea@harbour.example"
     actor = Actor.anonymous(Channel.PORTAL, ip="127.0.0.1")
     assert check_password(actor=actor, username="bea.lund", password=password).role == "operator"
     told = run(

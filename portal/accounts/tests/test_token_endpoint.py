@@ -173,12 +173,13 @@ def test_unknown_clients_of_one_address_share_a_limit(call: Caller, monkeypatch:
 
 
 class TestGrantsAndScopes:
-    @pytest.mark.parametrize(
-        "grant", ["password", "authorization_code", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "x"]
-    )
+    @pytest.mark.parametrize("grant", ["password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "x"])
     def test_a_grant_that_is_not_offered(self, call: Caller, server: Created, grant: str) -> None:
         form = {"grant_type": grant, "username": "bea", "password": "x", "code": "x", "device_code": "x"}
         refused(call("token", server, **form), 400, "unsupported_grant_type")
+
+    def test_servers_trade_no_codes(self, call: Caller, server: Created) -> None:
+        refused(call("token", server, grant_type="authorization_code", code="x"), 400, "unauthorized_client")
 
     def test_no_grant(self, call: Caller, server: Created) -> None:
         refused(call("token", server), 400, "invalid_request")

@@ -1,5 +1,7 @@
 """Hyphen's endpoints."""
 
+from collections.abc import Mapping
+from typing import ClassVar
 from uuid import UUID
 
 from django.db import models
@@ -19,7 +21,7 @@ from portal.crypto.keys import InvalidKey, parse_public_key
 
 class HyphenView(DialectView):
     dialect = DIALECT
-    required_scopes = frozenset({"devices"})
+    required_scopes: ClassVar[frozenset[str] | Mapping[str, frozenset[str]]] = frozenset({"devices"})
 
     def admit(self) -> None:
         """The token names the application already; a secret that comes along has to be that application's."""

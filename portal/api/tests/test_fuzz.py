@@ -18,6 +18,9 @@ from schemathesis.specs.openapi.checks import (
 
 from devices.models import Device, DeviceKey
 from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_key, make_token
+from twofa.models import TwoFactorRequest
+from twofa.operations.asking import request_two_factor
+from twofa.tests.asking import SIGN_IN, server_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -56,11 +59,13 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def knocks() -> list[dict[str, str]]:
-    """A customer, a bank's server, nobody: the headers of each. The customer has a device."""
+    """A customer, her phone, a bank's server, nobody: the headers of each. The phone is asked for an approval."""
     ada = make_customer(make_bank())
-    make_key(make_device(ada, external_id="990000862471854"))
+    phone = make_device(ada, external_id="990000862471854")
+    make_key(phone)
     server = make_application(ada.bank, kind="bank")
-    tokens = [make_token(user=ada), make_token(application=server)]
+    request_two_factor(actor=server_of(server), account_id=ada.public_id, kind="sign-in", facts=SIGN_IN)
+    tokens = [make_token(user=ada), make_token(user=ada, device=phone), make_token(application=server)]
     return [*({"Authorization": f"Bearer {token}"} for token in tokens), {}]
 
 
@@ -92,6 +97,10 @@ def test_hyphen_answers_anything(case: Any, knocks: list[dict[str, str]]) -> Non
     if "public_key" in case.path_parameters:
         case.path_parameters["public_key"] = DeviceKey.objects.get().spelling
         case.call_and_validate(headers=knocks[0], checks=CHECKS)
+    if "id" in case.path_parameters:
+        case.path_parameters["id"] = str(TwoFactorRequest.objects.get().pk)
+        for headers in knocks:
+            case.call_and_validate(headers=headers, checks=CHECKS)
 
 
 @spid.parametrize()

@@ -19,8 +19,11 @@ from portal.api.registry import MOUNTED
 from portal.api.tests.doors import Caller, refused_once
 from portal.audit.models import AuditEvent
 from portal.core import ids
+from twofa.models import TwoFactorRequest
 
 pytestmark = pytest.mark.django_db
+
+TWO_FACTORS = "/device/v1/2fa"
 
 type Endpoint = tuple[str, str]  # the route's name and the method
 
@@ -114,6 +117,21 @@ OTHERS: set[Endpoint] = {
     ("adiba:approval", "get"),
     ("adiba:cert-sign", "post"),
     ("hyphen:devices", "get"),
+    ("hyphen:two-factors", "get"),
+    ("hyphen:two-factors", "post"),
+    ("hyphen:evidence", "get"),
+    # Signing in: by a provider's word and a key, before there is a token.
+    ("hyphen-auth:challenge", "post"),
+    ("hyphen-auth:respond", "post"),
+    ("hyphen-auth:new-device", "post"),
+    ("hyphen-auth:finish", "post"),
+    ("hyphen-auth:refresh", "post"),
+    ("hyphen-auth:sign-up", "post"),
+    # What was asked is the customer's own, wherever the device is now; answering takes a token bound to the device.
+    ("hyphen:two-factor", "get"),
+    ("hyphen:two-factor", "put"),
+    ("hyphen:two-factor", "delete"),
+    ("hyphen:approve", "post"),
     ("spid:devices", "post"),
     ("spid:devices-json", "post"),
 }
@@ -193,10 +211,27 @@ def test_its_sessions_are_over_and_lists_do_not_show_it(ada: User, cem: User) ->
     offer = make_transfer(phone, cem, code="12345678")
     lists = [reverse("asseco:owned-devices"), reverse("hyphen:devices")]
     assert all(str(phone.pk) in free.get(path).content.decode() for path in lists)
+    assert str(phone.pk) in bound.get(TWO_FACTORS).content.decode()
     accept_transfer(actor=customer_actor(cem), transfer_id=offer.public_id, acceptance_code="12345678")
-    assert [bound.get(path).status_code for path in (*lists, "/v1/device/status")] == [401, 401, 401]
+    assert [bound.get(path).status_code for path in (*lists, TWO_FACTORS, "/v1/device/status")] == [401] * 4
     assert all(str(phone.pk) not in free.get(path).content.decode() for path in lists)
     assert free.get("/v1/device/status").status_code == 400  # she has no device that it could be about
+
+
+def test_what_it_was_asked_stays_with_the_old_owner_and_shows_nothing_of_the_new_one(
+    caller: Caller, cem: User, moved: Device
+) -> None:
+    Device.objects.filter(pk=moved.pk).update(nickname="Cem's phone")
+    request = TwoFactorRequest.objects.get()
+    path = f"/device/v1/2fa/{request.pk}"
+    shown = caller.get(path).json()["twoFactorAuth"]
+    assert shown["status"] == "denied"
+    asked = shown["request"]["destDevice"]  # as it was when it was hers
+    assert (asked["id"], asked["name"], asked["lang"]) == (str(moved.pk), "Phone ada", "en-GB")
+    assert asked["pushToken"] == ""
+    for new in (Caller(make_token(user=cem)), Caller(make_token(user=cem, device=moved))):
+        assert new.get(path).status_code == 404
+    assert Caller(make_token(user=cem, device=moved)).get(TWO_FACTORS).json() == {"twoFactorAuths": []}
 
 
 def test_the_new_owner_finds_it_afresh(cem: User, moved: Device) -> None:

@@ -8,6 +8,7 @@ from portal.outbox.gateways.email import EmailGateway
 from portal.outbox.gateways.push import PushGateway
 from portal.outbox.gateways.sink import SinkGateway
 from portal.outbox.gateways.sms import SmsGateway
+from portal.outbox.gateways.webhook import WebhookGateway
 from portal.outbox.models import MessageKind
 
 __all__ = ["Gateway", "GatewayError", "Outgoing", "RecipientGone", "gateway_for", "problems", "pushes_to"]
@@ -23,7 +24,7 @@ def gateway_for(kind: str) -> Gateway | None:
         return SmsGateway()
     if kind == MessageKind.PUSH and push.platforms():
         return PushGateway()
-    return None
+    return WebhookGateway() if kind == MessageKind.WEBHOOK else None
 
 
 def pushes_to(platform: str) -> bool:

@@ -68,10 +68,12 @@ class ApnsService:
 
 
 def _content(message: Outgoing) -> bytes:
+    words = {"title": message.subject} if message.data else {"title": message.subject, "body": message.body}
     content = {
-        "aps": {"alert": {"title": message.subject, "body": message.body}, "sound": "default"},
+        "aps": {"alert": words, "sound": "default"},
         "message-id": str(message.id),
         "template": message.template,
+        **message.data,
     }
     return json.dumps(content, ensure_ascii=False).encode()
 

@@ -30,6 +30,13 @@ class Outgoing:
         """
         return uuid5(self.id, str(self.resends)) if self.resends else self.id
 
+    @property
+    def data(self) -> dict[str, str]:
+        """What an application reads itself, by name; empty for a text to people. The template `app:kind` makes one:
+        the body is then `app:data`, and says what `app:type` names."""
+        app, of_app, kind = self.template.partition(":")
+        return {f"{app}:type": kind, f"{app}:data": self.body} if of_app else {}
+
 
 class GatewayError(Exception):
     """The message did not leave.

@@ -88,11 +88,20 @@ def _assertion(account: ServiceAccount) -> str:
     return signed_token(account.private_key, {"alg": "RS256", "typ": "JWT", "kid": account.key_id}, claims)
 
 
+# Wakes an application of Apple's without a word to its owner.
+_SILENT: Final = {
+    "headers": {"apns-push-type": "background", "apns-priority": "5"},
+    "payload": {"aps": {"content-available": 1}},
+}
+
+
 def _content(handle: str, message: Outgoing) -> bytes:
+    """A notification, or data alone for what the application shows itself."""
+    words: dict[str, object] = {"notification": {"title": message.subject, "body": message.body}}
     content = {
         "token": handle,
-        "notification": {"title": message.subject, "body": message.body},
-        "data": {"message-id": str(message.id), "template": message.template},
+        **({"apns": _SILENT} if message.data else words),
+        "data": {"message-id": str(message.id), "template": message.template, **message.data},
         "android": {"priority": "HIGH"},
     }
     return json.dumps({"message": content}, ensure_ascii=False).encode()

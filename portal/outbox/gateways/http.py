@@ -1,4 +1,5 @@
-"""POSTs to the services that carry messages: bounded in time and size, certificates checked, nothing followed.
+"""Calls of other services, most of all those that carry messages: bounded in time and size, certificates checked,
+nothing followed.
 
 One client a process for each version of HTTP, so that connections are kept. It reads no environment: proxy and
 certificates come from the settings.
@@ -7,7 +8,6 @@ certificates come from the settings.
 import json
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +18,8 @@ import httpx
 from django.conf import settings
 
 from portal.outbox.gateways.base import GatewayError
+from portal.outbox.gateways.deadlines import Transport, within
+from portal.outbox.gateways.outside import is_address, pinned
 
 PATIENCE: Final = 10.0  # seconds for a whole call; a claim on a message lasts a minute
 TIMEOUT: Final = httpx.Timeout(5.0, connect=3.0)  # of one step
@@ -62,29 +64,63 @@ class Reply:
         return timedelta(seconds=int(text))
 
 
-def post(who: str, url: str, *, headers: Mapping[str, str], body: bytes, http2: bool = False) -> Reply:
-    """Send a body and read the answer. who: names the service in errors.
+def post(
+    who: str, url: str, *, headers: Mapping[str, str], body: bytes, http2: bool = False, outside: bool = False
+) -> Reply:
+    """Send a body and read the answer. who: names the service in errors. outside: somebody typed the address in, so
+    that it is called as `outside` says.
 
     Raises GatewayError: `retry` for a service that cannot be reached, hangs up, or takes too long.
     """
-    until = time.monotonic() + PATIENCE
+    where, sent, extensions = _outside(url, headers) if outside else (url, headers, {})
+    return _call("POST", who, where, sent, body, http2=http2, extensions=extensions)
+
+
+def get(who: str, url: str, *, headers: Mapping[str, str] | None = None, outside: bool = False) -> Reply:
+    """Fetch something, as `post` sends something."""
+    where, sent, extensions = _outside(url, headers or {}) if outside else (url, headers or {}, {})
+    return _call("GET", who, where, sent, None, http2=False, extensions=extensions)
+
+
+def _outside(url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str], dict[str, str]]:
+    """Where the call goes, with which headers, and as whom it is greeted there. A proxy resolves names itself."""
+    if settings.OUTGOING_PROXY:
+        if not is_address(url):
+            raise GatewayError("the address is not a public one", retry=False)
+        return url, headers, {}
+    pin = pinned(url)
+    # Not kept open: the next call to that address may be for another name.
+    return pin.url, {**headers, "Host": pin.host, "Connection": "close"}, {"sni_hostname": pin.name}
+
+
+def _call(
+    method: str,
+    who: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    http2: bool,
+    extensions: dict[str, str],
+) -> Reply:
     client = _client(http2, settings.OUTGOING_PROXY, settings.CA_FILE)
     try:
-        with client.stream("POST", url, headers=dict(headers), content=body) as response:
-            return Reply(response.status_code, response.headers, _read(response, until))
+        with (
+            within(PATIENCE),
+            client.stream(method, url, headers=dict(headers), content=body, extensions=extensions) as response,
+        ):
+            return Reply(response.status_code, response.headers, _read(response))
     except httpx.InvalidURL:
         raise GatewayError(f"{who} has an address that is none", retry=False) from None
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise GatewayError(f"{who} unavailable: {type(error).__name__}", retry=True) from None
 
 
-def _read(response: httpx.Response, until: float) -> bytes:
-    """The body as it came, not unpacked: at most `LARGEST` bytes, and no longer than there is time."""
+def _read(response: httpx.Response) -> bytes:
+    """The body as it came, not unpacked: at most `LARGEST` bytes."""
     read = bytearray()
     for chunk in response.iter_raw():
         read += chunk
-        if time.monotonic() > until:
-            raise httpx.ReadTimeout("the answer takes too long")
         if len(read) >= LARGEST:
             break
     return bytes(read[:LARGEST])
@@ -100,11 +136,15 @@ def _client(http2: bool, proxy: str, ca_file: str) -> httpx.Client:
 
 def _new_client(http2: bool, proxy: str, ca_file: str) -> httpx.Client:
     """HTTP/2 alone or HTTP/1.1 alone: a service that wants one is not asked in the other."""
-    return httpx.Client(
+    transport = Transport(
         http1=not http2,
         http2=http2,
         verify=_trusted(ca_file),
         proxy=proxy or None,
+        trust_env=False,
+    )
+    return httpx.Client(
+        transport=transport,
         timeout=TIMEOUT,
         trust_env=False,
         headers={"Accept-Encoding": "identity", "User-Agent": "device-trust-portal"},

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,6 +85,13 @@ def test_a_push_is_one_post_to_the_handle(apple: Service) -> None:
         "message-id": str(MESSAGE.id),
         "template": "device-lost",
     }
+
+
+def test_what_an_application_reads_comes_as_data_beside_the_title(apple: Service) -> None:
+    PushGateway().send(replace(MESSAGE, template="hyphen:2fa-request", body='{"twoFactorAuth":{}}'))
+    [asked] = apple.asked
+    assert asked.json["aps"]["alert"] == {"title": "A device was reported lost"}
+    assert (asked.json["hyphen:type"], asked.json["hyphen:data"]) == ("2fa-request", '{"twoFactorAuth":{}}')
 
 
 def test_the_token_is_the_teams_and_is_kept(apple: Service) -> None:

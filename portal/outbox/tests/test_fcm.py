@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -84,6 +85,23 @@ def test_a_push_is_one_post_to_the_project(firebase: Service) -> None:
             "android": {"priority": "HIGH"},
         }
     }
+
+
+def test_what_an_application_reads_comes_as_data_and_wakes_it_silently(firebase: Service) -> None:
+    PushGateway().send(replace(MESSAGE, template="hyphen:2fa-request", body='{"twoFactorAuth":{}}'))
+    [asked] = firebase.asked
+    message = asked.json["message"]
+    assert "notification" not in message
+    assert message["data"] == {
+        "message-id": str(MESSAGE.id),
+        "template": "hyphen:2fa-request",
+        "hyphen:type": "2fa-request",
+        "hyphen:data": '{"twoFactorAuth":{}}',
+    }
+    assert (message["android"], message["apns"]["payload"]) == (
+        {"priority": "HIGH"},
+        {"aps": {"content-available": 1}},
+    )
 
 
 def test_the_account_signs_in_with_its_key(firebase: Service, signing_in: Service) -> None:

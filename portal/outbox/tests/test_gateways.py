@@ -43,8 +43,8 @@ def test_in_the_demo_every_kind_goes_to_the_sink(settings: LazySettings) -> None
     assert all(isinstance(gateway_for(kind), SinkGateway) for kind in MessageKind.values)
 
 
-@pytest.mark.parametrize(("given", "kinds"), [(True, {"email"}), (False, set())])
-def test_in_production_a_kind_needs_a_configured_gateway(
+@pytest.mark.parametrize(("given", "kinds"), [(True, {"email", "webhook"}), (False, {"webhook"})])
+def test_in_production_messages_to_people_need_a_configured_gateway(
     settings: LazySettings, given: bool, kinds: set[str]
 ) -> None:
     settings.DEMO, settings.EMAIL_HOST_GIVEN = False, given

@@ -131,12 +131,6 @@ def test_a_provider_that_does_not_answer_is_tried_again(provider: Service, monke
     assert (error.reason, error.retry) == ("SMS gateway unavailable: ReadTimeout", True)
 
 
-def test_an_answer_that_never_ends_is_given_up(provider: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "PATIENCE", 0.0)
-    provider.answers = [Answer(200, b"x" * 100)]
-    assert refused().reason == "SMS gateway unavailable: ReadTimeout"
-
-
 def test_a_long_answer_is_cut(provider: Service) -> None:
     provider.answers = [Answer(500, b"x" * 10_000_000)]
     assert refused().reason == "SMS gateway answered 500"

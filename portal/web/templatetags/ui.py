@@ -1,10 +1,11 @@
 """Small pieces of the portal's look. `{% load ui %}`; text given to them is escaped."""
 
 import datetime as dt
+from unicodedata import category
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.core import clock
@@ -104,6 +105,18 @@ def groups(value: object, size: int = 4) -> str:
     """`abcdef12` → `abcd ef12`: long hex and secrets, for reading aloud."""
     text = str(value)
     return " ".join(text[start : start + size] for start in range(0, len(text), size))
+
+
+@register.filter
+def plain(value: object) -> SafeString:
+    """A text of somebody else's, set apart: what cannot be seen, or turns the text around, is shown by its number."""
+    return format_html("<bdi>{}</bdi>", format_html_join("", "{}", ((_seen(sign),) for sign in str(value))))
+
+
+def _seen(sign: str) -> SafeString | str:
+    if sign.isprintable() or sign == "\n" or category(sign) == "Zs":
+        return sign
+    return format_html('<span class="unseen">U+{}</span>', f"{ord(sign):04X}")
 
 
 @register.filter

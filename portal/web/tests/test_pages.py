@@ -101,7 +101,7 @@ def test_production_does_not_say_demo(uma: User, settings: Settings) -> None:
     assert "Made-up data" not in signed_in_client(uma).get("/account").content.decode()
 
 
-DEVICES = ["Devices", "Cards and tokens", "Customers", "Transfers", "Certificates", "Approvals"]
+DEVICES = ["Devices", "Cards and tokens", "Customers", "Transfers", "Certificates", "Two-factor", "Approvals"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ DEVICES = ["Devices", "Cards and tokens", "Customers", "Transfers", "Certificate
         (Role.APPROVER, ["Dashboard", *DEVICES, "Audit", "API docs", "Account"]),
         (Role.SECURITY_OFFICER, ["Dashboard", *DEVICES, "Audit", "API docs", "Account"]),
         (Role.AUDITOR, ["Dashboard", *DEVICES, "Audit", "Outbox", "API docs", "Account"]),
-        (Role.ADMINISTRATOR, ["Dashboard", "Data fixes", "API docs", "Account"]),
+        (Role.ADMINISTRATOR, ["Dashboard", "Applications", "Staff", "Data fixes", "API docs", "Account"]),
     ],
 )
 def test_the_menu_offers_what_the_role_may_open(db: None, role: str, labels: list[str]) -> None:

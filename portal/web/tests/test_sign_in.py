@@ -118,6 +118,15 @@ def test_a_session_without_second_factor_opens_no_page(bea: User, path: str) -> 
     assert (answer.status_code, answer["Location"].startswith("/sign-in")) == (302, True)
 
 
+def test_a_new_password_ends_half_a_sign_in(client: Client, bea: User) -> None:
+    secret, _ = enrol(bea)
+    first_step(client)
+    bea.set_password("another long enough password")
+    bea.save()
+    assert client.post("/sign-in/code", {"code": code_at(secret)})["Location"] == "/sign-in"
+    assert not PortalSession.objects.exists()
+
+
 @pytest.mark.parametrize("path", ["/sign-in/code", "/sign-in/enrol"])
 def test_second_step_needs_the_first(client: Client, bea: User, path: str) -> None:
     for answer in (client.get(path), client.post(path, {"code": "123456"})):

@@ -126,3 +126,10 @@ def test_no_template_carries_inline_style_or_script() -> None:
     assert len(pages) > 30
     forbidden = re.compile(r"\sstyle=|<style|\son[a-z]+=|<script(?![^>]*\ssrc=)|hx-on", re.IGNORECASE)
     assert [page.name for page in pages if forbidden.search(page.read_text())] == []
+
+
+def test_a_strangers_text_is_set_apart_and_what_cannot_be_seen_is_numbered() -> None:
+    shown = ui.plain("<b>1\u202e2\u200b 3\u00a04\n\u0645\x00")
+    unseen = '<span class="unseen">U+{}</span>'.format
+    assert shown == (f"<bdi>&lt;b&gt;1{unseen('202E')}2{unseen('200B')} 3\u00a04\n\u0645{unseen('0000')}</bdi>")
+    assert ui.plain(12) == "<bdi>12</bdi>"

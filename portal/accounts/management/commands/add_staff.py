@@ -19,8 +19,11 @@ class Command(BaseCommand):
         parser.add_argument("name", help="as colleagues know the person")
         parser.add_argument("--bank", required=True, metavar="CODE")
         parser.add_argument("--role", required=True, choices=Role.values)
+        parser.add_argument("--email", default="", help="where they are told when their second factor is taken away")
 
-    def handle(self, *args: object, username: str, name: str, bank: str, role: str, **options: object) -> None:
+    def handle(
+        self, *args: object, username: str, name: str, bank: str, role: str, email: str, **options: object
+    ) -> None:
         employer = Bank.objects.filter(code=bank).first()
         if employer is None:
             raise CommandError(f"There is no bank with the code {bank}.")
@@ -33,6 +36,7 @@ class Command(BaseCommand):
                 name=name,
                 role=role,
                 password=password,
+                email=email,
             )
         except DomainError as refused:
             raise CommandError(refused.message) from None

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_cer
 from devices.models import Device
 from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_staff, make_token
 from pki.models import Certificate, CertificateAuthority, CertificatePolicy, CertificateRequest
-from pki.operations.signing import issue_ready
+from pki.operations.signing_work import issue_ready
 from pki.tests.factories import csr_for, make_ca
 from pki.tests.outside import needs_openssl, openssl
 from pki.x509.pem import pem_of

@@ -288,7 +288,7 @@ def with_secret(ada: User, phone: Device, secret: str) -> str:
     """A token of an application that has a secret."""
     application = make_application(ada.bank)
     if secret:
-        application.app_secret_digest = app_secret_digest(application, secret)
+        application.app_secret_digest = app_secret_digest(secret)
         application.save()
     return make_token(user=ada, application=application, device=phone)
 

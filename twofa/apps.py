@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+
+
+class TwofaConfig(AppConfig):
+    name = "twofa"
+
+    def ready(self) -> None:
+        from twofa.operations import (  # noqa: F401  registers what may need a second person
+            clients,
+            enrolment_policy,
+            identity_providers,
+            provider_secrets,
+            recovery,
+        )

@@ -1,0 +1,1 @@
+"""Two-factor requests as the portal's pages show them: plain values, one module a topic."""

@@ -1,0 +1,1 @@
+"""The portal's pages about two-factor requests, one module a topic."""
