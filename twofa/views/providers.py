@@ -116,7 +116,7 @@ def provider_edit(request: StaffRequest, provider_id: UUID) -> HttpResponse:
     def change() -> IdentityProvider:
         return change_provider(actor=request.actor, provider_id=str(found.pk), **form.cleaned_data)
 
-    if form.is_bound and attempt(request, form, change):
+    if form.is_bound and attempt(request, form, change) is not None:
         messages.success(request, "The provider is as you asked.")
         return redirect("twofa:provider", provider_id)
     context = {"form": form, "provider": screens.provider(found)}
