@@ -1,3 +1,4 @@
+import gc
 import tracemalloc
 from io import StringIO
 from pathlib import Path
@@ -89,12 +90,17 @@ def test_a_log_four_times_as_long_needs_no_more_memory(monkeypatch: pytest.Monke
     monkeypatch.setattr(verification, "SPAN", 100)
 
     def peak() -> int:
-        tracemalloc.start()
-        assert verification.verify().problem == ""
-        try:
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+        """In bytes, the least of five: neither the collector's pace nor other threads are what is measured."""
+        peaks = []
+        for _ in range(5):
+            gc.collect()
+            tracemalloc.start()
+            try:
+                assert verification.verify().problem == ""
+                peaks.append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+        return min(peaks)
 
     write_events(300)
     sealing.seal_now()
