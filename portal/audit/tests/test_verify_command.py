@@ -1,14 +1,16 @@
 import gc
 import tracemalloc
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from portal.audit import sealing, verification
+from portal.audit import encoding, sealing, verification
 from portal.audit.models import AuditCheckpoint, AuditEvent
 from portal.audit.testing import without_triggers
 from portal.audit.tests.factories import write_events
@@ -87,25 +89,33 @@ def test_it_seals_nothing_and_writes_nothing() -> None:
 
 
 def test_a_log_four_times_as_long_needs_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "SPAN", 100)
+    """What is held at each span; the garbage that the collector has not come to yet does not count."""
+    monkeypatch.setattr(verification, "SPAN", 50)
+    held: list[int] = []
+    read_rows = verification._rows
 
-    def peak() -> int:
-        """In bytes, the least of five: neither the collector's pace nor other threads are what is measured."""
-        peaks = []
-        for _ in range(5):
-            gc.collect()
-            tracemalloc.start()
-            try:
-                assert verification.verify().problem == ""
-                peaks.append(tracemalloc.get_traced_memory()[1])
-            finally:
-                tracemalloc.stop()
-        return min(peaks)
+    def measured(events: QuerySet[AuditEvent]) -> Iterator[encoding.Row]:
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+        return read_rows(events)
 
-    write_events(300)
+    def most_held() -> int:
+        """In bytes."""
+        held.clear()
+        tracemalloc.start()
+        try:
+            assert verification.verify().problem == ""
+        finally:
+            tracemalloc.stop()
+        return max(held)
+
+    monkeypatch.setattr(verification, "_rows", measured)
+    write_events(400)
     sealing.seal_now()
     verification.verify()  # what is made once
-    short = peak()
-    write_events(900)
+    short, spans = most_held(), len(held)
+    write_events(1200)
     sealing.seal_now()
-    assert peak() < 1.5 * short
+    longer = most_held()
+    assert longer < 1.5 * short, (short, longer)
+    assert (spans, len(held)) == (9, 33)
