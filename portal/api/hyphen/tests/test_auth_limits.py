@@ -1,5 +1,6 @@
 """ID tokens that are not good: counted by address and by customer, and never in the way of a good one."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -34,8 +35,8 @@ def test_expired_tokens_about_a_customer_are_counted(scene: Scene) -> None:
     assert tried(scene, 12, exp=1) == [403] * 10 + [429] * 2
     refusal = scene.challenge(request={"method": "bank-id", "token": scene.token(exp=1)})
     assert (refusal.json()["code"], refusal["Retry-After"].isdigit()) == ("rate-limited", True)
-    codes = list(AuditEvent.objects.filter(event="device-sign-in.refused").values_list("code", flat=True))
-    assert codes == ["token-expired"] * 10 + ["rate-limited"]
+    codes = AuditEvent.objects.filter(event="device-sign-in.refused").values_list("code", flat=True)
+    assert Counter(codes) == {"token-expired": 10, "rate-limited": 1}
 
 
 def test_forged_tokens_from_an_address_are_counted_whomever_they_name(
