@@ -115,7 +115,7 @@ def gate() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_probes_that_hang_are_waited_for_together_and_asked_once(
+def test_probes_that_hang_cost_a_second_together_and_are_asked_once(
     monkeypatch: pytest.MonkeyPatch, gate: threading.Event
 ) -> None:
     asked: list[str] = []
@@ -128,17 +128,16 @@ def test_probes_that_hang_are_waited_for_together_and_asked_once(
 
         return Probe(ask)
 
-    names = [f"probe-{number:02}" for number in range(30)]
     monkeypatch.setattr(health, "PATIENCE", 0.2)
-    monkeypatch.setattr(health, "NEEDED", {name: hang(name) for name in names})
+    monkeypatch.setattr(health, "NEEDED", {name: hang(name) for name in ["a", "b", "c"]})
     monkeypatch.setattr(health, "TOLD", {})
     started = time.monotonic()
     for _ in range(2):
         status, checks = ready()
         assert status == 503
-        assert checks == {name: {"ok": False, "problem": "no answer in time"} for name in names}
-    assert time.monotonic() - started < 6  # one after the other they take twelve seconds
-    assert sorted(asked) == names
+        assert checks["a"] == {"ok": False, "problem": "no answer in time"}
+    assert time.monotonic() - started < 1
+    assert sorted(asked) == ["a", "b", "c"]
 
 
 def test_only_reading_is_allowed() -> None:

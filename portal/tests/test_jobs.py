@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -130,8 +131,21 @@ class TestDoorbell:
 
     @pytest.mark.parametrize("kind", ["nobody listens", "no socket", "takes the call and says nothing"])
     def test_a_dead_broker_is_unavailable_within_three_tenths_of_a_second(
-        self, broker: Celery, kind: str, tmp_path: Path
+        self, broker: Celery, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Each call tries once, with waits that are shorter than that.
+
+        The clock is asked for the quickest of five: the others may have waited for the processor.
+        """
+        assert doorbell.PATIENCE < 0.3
+        tried: list[object] = []
+        connect = socket.socket.connect
+
+        def counted(self: socket.socket, address: Any) -> None:
+            tried.append(address)
+            connect(self, address)
+
+        monkeypatch.setattr(socket.socket, "connect", counted)
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             if kind == "takes the call and says nothing":
@@ -143,12 +157,14 @@ class TestDoorbell:
                 doorbell.send("outbox.deliver", "1")  # loads the transport
             took = []
             for _ in range(5):
+                tried.clear()
                 started = time.monotonic()
                 with pytest.raises(Unavailable) as caught:
                     doorbell.send("outbox.deliver", "1")
                 took.append(time.monotonic() - started)
                 assert caught.value.code == "broker-unavailable"
-            assert min(took) < 0.3  # the others may have waited for the processor
+                assert len(tried) == 1
+            assert min(took) < 0.3
             assert not doorbell.answers()
 
 

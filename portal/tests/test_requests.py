@@ -200,7 +200,7 @@ def test_slow_bodies_never_hold_all_threads(settings: Any) -> None:
     waiting = [threading.Thread(target=post) for _ in range(3)]
     for thread in waiting:
         thread.start()
-    assert wait_until(lambda: middleware.bodies._value == 0, seconds=60)
+    assert wait_until(lambda: middleware.bodies._value == 0, seconds=10)
     refused = post()
     assert (refused.status_code, refused["Retry-After"]) == (503, "5")
     assert middleware(RequestFactory().get("/healthz")).content == b"answered"

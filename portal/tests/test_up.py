@@ -77,7 +77,7 @@ class Portal:
 
     def read(self, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
         """Status and body; 0 where nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
@@ -186,7 +186,7 @@ def test_a_second_one_in_the_same_folder_is_one_line(portal: Portal) -> None:
 @pytest.mark.slow
 def test_killing_the_supervisor_leaves_nothing_running_and_the_next_start_heals(portal: Portal) -> None:
     portal.stop(signal.SIGKILL)
-    assert wait_until(lambda: portal.processes() == [], seconds=60), portal.processes()
+    assert wait_until(lambda: portal.processes() == [], seconds=10), portal.processes()
     assert portal.start() < 10
     assert portal.get("/healthz") == 200
 
@@ -196,7 +196,7 @@ def test_everything_that_dies_comes_back(portal: Portal) -> None:
     before = set(portal.processes()) - {portal.process.pid}
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: portal.get("/healthz") == 200 and len(portal.processes()) > len(before), seconds=60)
+    assert wait_until(lambda: portal.get("/healthz") == 200 and len(portal.processes()) > len(before), seconds=20)
     assert not before & set(portal.processes())
     assert portal.process.poll() is None
 

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -152,13 +151,13 @@ def test_a_limit_beyond_the_interpreter_is_still_a_refusal() -> None:
     ],
 )
 def test_hostile_bodies_cost_little(data: bytes) -> None:
-    took = []
-    for _ in range(3):
-        started = time.process_time()
-        with suppress(BadJSON):
-            loads(data)
-        took.append(time.process_time() - started)
-    assert min(took) < 0.5  # a few milliseconds on an idle machine
+    started = time.process_time()
+    try:
+        loads(data)
+    except BadJSON:
+        pass
+    finally:
+        assert time.process_time() - started < 0.5  # a few milliseconds on an idle machine
 
 
 @settings(max_examples=300)

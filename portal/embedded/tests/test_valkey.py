@@ -20,7 +20,7 @@ def running(address: Path, folder: Path) -> Iterator[processes.Process]:
     valkey.prepare(address, folder)
     process = processes.run_program(valkey.command(valkey.program(), address, folder))
     try:
-        assert wait_until(lambda: valkey.answers(address), seconds=60)
+        assert wait_until(lambda: valkey.answers(address), seconds=15)
         yield process
     finally:
         process.ask_to_stop()
@@ -62,7 +62,7 @@ def test_a_server_that_lost_its_supervisor_is_shut_down_before_the_next_one(tmp_
     address, folder = tmp_path / "s", tmp_path / "data"
     with running(address, folder) as left_behind:
         valkey.prepare(address, folder)
-        assert wait_until(left_behind.ended, seconds=60)
+        assert wait_until(left_behind.ended, seconds=5)
 
 
 def test_unreadable_data_is_moved_aside_once(tmp_path: Path) -> None:
