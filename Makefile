@@ -35,7 +35,7 @@ check: ## format, lint, types, layers, templates, migrations, production setting
 	@./bootstrap dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy portal devices pki twofa
+	$(PY) -m mypy portal devices merchants pki twofa
 	$(PY) -c "from importlinter.cli import lint_imports_command as run; run()"
 	$(PY) -m djlint --check --lint --quiet templates
 	$(PY) manage.py makemigrations --check --dry-run

@@ -5,6 +5,7 @@ class DevicesConfig(AppConfig):
     name = "devices"
 
     def ready(self) -> None:
+        from devices import sealed_columns  # noqa: F401  registers what is sealed
         from devices.operations import (  # noqa: F401  they register what may need a second person
             activation,
             bulk,

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from devices.states import Category, DeviceStatus
-from portal import vault
+from portal import indexes
 from portal.core import ids
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
@@ -16,14 +16,7 @@ if TYPE_CHECKING:
     from devices.models import Device
 
 
-def external_id_index(bank_id: UUID, value: str) -> str:
-    """The blind index of an external identifier inside one bank."""
-    return vault.blind_index("device.external_id", bank_id, value)
-
-
-def push_handle_index(bank_id: UUID, handle: str) -> str:
-    """The blind index of a push handle inside one bank."""
-    return vault.blind_index("device.push_handle", bank_id, handle)
+EXTERNAL_ID, PUSH_HANDLE = "device.external_id", "device.push_handle"
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
@@ -61,7 +54,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
     def named_externally(self, bank_id: UUID, external_id: str) -> Self:
         """The rows of one external identifier inside one bank; at most one of them is not retired."""
-        return self.filter(bank_id=bank_id, external_id_index=external_id_index(bank_id, external_id))
+        return self.filter(bank_id=bank_id, external_id_index__in=indexes.to_find(EXTERNAL_ID, bank_id, external_id))
 
     def with_our_id(self, text: str) -> Self:
         """The device whose `DEV_…` or UUID this is; no query when it is neither."""
@@ -77,7 +70,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         key = read_device_id(device_id)
         wanted = Q(pk=key) if key else Q(pk__in=[])
         if bank_id is not None and device_id:
-            wanted |= Q(bank_id=bank_id, external_id_index=external_id_index(bank_id, device_id))
+            wanted |= Q(bank_id=bank_id, external_id_index__in=indexes.to_find(EXTERNAL_ID, bank_id, device_id))
         best = models.Case(
             *([models.When(pk=key, then=0)] if key else []),
             models.When(status=DeviceStatus.RETIRED, then=2),

@@ -4,7 +4,7 @@
     python docs/take_pictures.py --demo /tmp/portal/demo.json
 
 Needs the packages for development and a Chromium on PATH (PORTAL_CHROMIUM can name one). Signs in as the operator,
-and as the auditor for the audit log, which an operator does not read, and for approvals with their evidence.
+and as the auditor for what an operator does not read: the audit log, approvals with their evidence, merchants, keys.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
 THEMES: Final = ("light", "dark")
 READERS: Final = {
-    "operator": ("dashboard", "devices", "device", "certificates"),
-    "auditor": ("audit", "two-factor", "request", "push"),
+    "operator": ("dashboard", "devices", "device", "certificates", "links"),
+    "auditor": ("audit", "two-factor", "request", "push", "merchant", "lookups", "keys"),
 }
-OPENS: Final = {"request"}  # of these the list is gone to, and its first row opened
+OPENS: Final = {"request", "merchant"}  # of these the list is gone to, and its first row opened
 PAGES: Final = tuple(page for pages in READERS.values() for page in pages)
 CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 STEP: Final = 30  # seconds for which an authenticator app shows one code
@@ -51,6 +51,10 @@ def main() -> None:
         "two-factor": "/two-factor",
         "request": "/two-factor?state=approved&kind=payment",
         "push": "/two-factor/push",
+        "links": "/links",
+        "merchant": "/merchants",
+        "lookups": "/links/lookups",
+        "keys": "/keys",
     }
     wanted.output.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:

@@ -5,7 +5,10 @@ class PkiConfig(AppConfig):
     name = "pki"
 
     def ready(self) -> None:
-        from pki import stores  # noqa: F401  lets authorities name the settings' key stores
+        from pki import (  # noqa: F401  lets authorities name the settings' key stores; registers what is sealed
+            sealed_columns,
+            stores,
+        )
         from pki.operations import (  # noqa: F401  registers what takes two people
             policy,
             revocation,

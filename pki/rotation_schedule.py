@@ -57,4 +57,4 @@ def next_reminder(now: datetime, due_at: datetime) -> datetime:
 
 
 def _fraction(purpose: str, value: str) -> float:
-    return int(vault.blind_index(purpose, "", value)[:12], 16) / 16**12
+    return int(vault.digest(purpose, "", value)[:12], 16) / 16**12

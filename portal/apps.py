@@ -6,4 +6,7 @@ class PortalConfig(AppConfig):
     label = "portal"
 
     def ready(self) -> None:
-        from portal import checks  # noqa: F401  registers the start-up checks
+        from portal import (  # noqa: F401  they register the start-up checks and what is sealed
+            checks,
+            sealed_columns,
+        )

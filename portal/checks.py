@@ -13,11 +13,13 @@ from portal.env import Problem
 SECRETS = {
     "PORTAL_SECRET_KEY": "portal.E011",
     "PORTAL_SEALING_KEYS": "portal.E012",
-    "PORTAL_INDEX_KEY": "portal.E013",
+    "PORTAL_INDEX_KEYS": "portal.E013",
     "PORTAL_AUDIT_KEY": "portal.E014",
     "PORTAL_AUDIT_SIGNING_KEY": "portal.E015",
     "PORTAL_FINGERPRINT_KEY": "portal.E024",
     "PORTAL_PIN_PEPPERS": "portal.E025",
+    "PORTAL_DIGEST_KEY": "portal.E044",
+    "PORTAL_PAIRWISE_KEY": "portal.E045",
 }
 # Named, not imported: the supervisor comes through here, and knows no application.
 GATEWAY_PROBLEMS = "portal.outbox.gateways.problems"
@@ -105,13 +107,17 @@ def _production_problems() -> Iterable[Problem]:
             "PORTAL_INSIDE_NETWORKS lets typed-in addresses be on this machine, or where clouds keep secrets.",
             "Name the bank's own networks only: PORTAL_INSIDE_NETWORKS=10.20.0.0/16",
         )
+    # One key was both before there were index rings: a portal of that time keeps it as both.
+    both = settings.DIGEST_KEY in settings.INDEX_KEYS.values()
     keys = [
-        settings.INDEX_KEY,
+        b"" if both else settings.DIGEST_KEY,
+        settings.PAIRWISE_KEY,
         settings.AUDIT_KEY,
         settings.AUDIT_SIGNING_KEY,
         settings.FINGERPRINT_KEY,
         settings.SMS_SIGNING_KEY,
         *settings.SEALING_KEYS.values(),
+        *settings.INDEX_KEYS.values(),
         *settings.PIN_PEPPERS.values(),
     ]
     given = [key for key in keys if key]

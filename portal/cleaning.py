@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from devices.models import PinReset
+from merchants.models import Link, LookupHour, Sighting
 from portal.accounts.models import AccessToken, Grant, PasskeyChallenge, PortalSession, RefreshToken
-from portal.core import clock
+from portal.core import clock, ids
 from portal.idempotency import KEPT as ANSWERS_KEPT
 from portal.models import JobSlot, StoredAnswer, WorkerBeat
 from portal.outbox.models import Message, MessageState
@@ -24,6 +25,8 @@ SIGN_INS_KEPT = timedelta(days=1)
 RESETS_KEPT = timedelta(days=30)  # for those who look into a complaint
 # Until a customer's complaint about a message has come: afterwards its recipient is personal data without a use.
 MESSAGES_KEPT = timedelta(days=90)  # after they were sent or given up
+# Thirteen months: a customer who asks which merchants saw them, and a chart that is compared with the year before.
+SIGHTINGS_KEPT = timedelta(days=400)
 
 
 def clean() -> dict[str, int]:
@@ -45,6 +48,12 @@ def _old() -> Iterator[tuple[str, QuerySet[Model]]]:
     yield "messages", Message.objects.filter(state=MessageState.FAILED, next_try_at__lt=now - MESSAGES_KEPT)
     # An open one whose hour is over is as dead as a closed one; nobody marks those that are never asked for again.
     yield "pin resets", PinReset.objects.filter(expires_at__lt=now - RESETS_KEPT)
+    # Their ids begin with their time, so that the oldest are found without an index of their own.
+    oldest = ids.uuid7(at_ms=int((now - SIGHTINGS_KEPT).timestamp() * 1000))
+    yield "sightings", Sighting.objects.filter(pk__lt=oldest)
+    links = Link.objects.filter(ended_at__lt=now - SIGHTINGS_KEPT)
+    yield "links", links.exclude(Exists(Sighting.objects.filter(link=OuterRef("pk"))))
+    yield "lookup hours", LookupHour.objects.filter(hour__lt=now - SIGHTINGS_KEPT)
     # What a sign-in left behind: over after minutes, and personal data without a use.
     yield "sign-ins", SignInChallenge.objects.filter(expires_at__lt=now - SIGN_INS_KEPT)
     yield "sign-ins", BrowserSignIn.objects.filter(expires_at__lt=now - SIGN_INS_KEPT)

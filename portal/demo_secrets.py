@@ -8,13 +8,15 @@ from pathlib import Path
 
 from portal.core import base64url
 
+RINGS = {"PORTAL_SEALING_KEYS", "PORTAL_INDEX_KEYS", "PORTAL_PIN_PEPPERS"}
+
 
 def new_secret(name: str) -> str:
     """A fresh value for one secret setting."""
     if name == "PORTAL_SECRET_KEY":
         return secrets.token_urlsafe(48)  # no key but a text; Django asks for 50 characters
     key = base64url.encode(secrets.token_bytes(32))
-    return f"k1:{key}" if name in {"PORTAL_SEALING_KEYS", "PORTAL_PIN_PEPPERS"} else key
+    return f"k1:{key}" if name in RINGS else key
 
 
 def demo_secrets(var: Path, names: Sequence[str]) -> dict[str, str]:
@@ -25,7 +27,7 @@ def demo_secrets(var: Path, names: Sequence[str]) -> dict[str, str]:
     that).
     """
     path = var / "demo-secrets.json"
-    found = _read(path)
+    found = _renamed(_read(path))
     if all(name in found for name in names):
         return {name: found[name] for name in names}
     made = {name: found.get(name) or new_secret(name) for name in names}
@@ -40,12 +42,18 @@ def demo_secrets(var: Path, names: Sequence[str]) -> dict[str, str]:
             try:
                 os.link(draft, path)
             except FileExistsError:
-                made = {**made, **_read(path)}
+                made = {**made, **_renamed(_read(path))}
             finally:
                 draft.unlink()
     except OSError:
         return made
     return {name: made[name] for name in names}
+
+
+def _renamed(found: dict[str, str]) -> dict[str, str]:
+    """What was one key is a ring and a key: both go on with the old one, so that all is still found."""
+    old = found.get("PORTAL_INDEX_KEY")
+    return {"PORTAL_INDEX_KEYS": f"k1:{old}", "PORTAL_DIGEST_KEY": old, **found} if old else found
 
 
 def _read(path: Path) -> dict[str, str]:

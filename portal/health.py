@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from portal import doorbell
+from portal import doorbell, indexes
 from portal.queues import QueueHealth, audit_health, lists_health, outbox_health, worker_health
 
 PATIENCE = 1.0  # seconds for all probes together; they run side by side
@@ -99,6 +99,12 @@ def _queue(health: QueueHealth) -> Verdict:
     return Verdict(health.ok, facts)
 
 
+def _index_keys() -> Verdict:
+    """Whether this process has the index keys that count. Without them it finds nothing, and writes what is there."""
+    missing = indexes.missing_keys()
+    return Verdict(not missing, {"missing": missing} if missing else {})
+
+
 def _worker() -> Verdict:
     health = worker_health()
     age = health.oldest_age_seconds
@@ -114,6 +120,7 @@ def _outbox() -> Verdict:
 NEEDED = {
     "database": Probe(_database),
     "migrations": Probe(Migrations()),
+    "index_keys": Probe(_index_keys),
     "cache": Probe(_cache),
     "broker": Probe(_broker),
     "worker": Probe(_worker),

@@ -79,7 +79,7 @@ def begin(
 
 
 def _digest(purpose: str, *parts: str | bytes) -> str:
-    return keyed_digest(settings.INDEX_KEY, f"idempotency.{purpose}", *parts)
+    return keyed_digest(settings.DIGEST_KEY, f"idempotency.{purpose}", *parts)
 
 
 def _earlier(scope: str, body_digest: str, now: datetime, secret: bool) -> Fresh | Replay:

@@ -16,6 +16,19 @@ class JobSlot(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["task", "slot"], name="job_slot_once")]
 
 
+class IndexKeys(models.Model):
+    """Which index keys count (one row, id 1): `now` for the first column of every blind index, `next` for the second.
+
+    They differ only while keys change.
+    """
+
+    now = models.CharField(max_length=16)
+    next = models.CharField(max_length=16)
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(name="index_keys_one_row", condition=models.Q(id=1))]
+
+
 class WorkerBeat(models.Model):
     """The last sign of life of the background workers, written by the beat task. One row per worker host."""
 

@@ -39,9 +39,9 @@ def hit(name: str, key: str, *, limit: int, window: int, guards_secret: bool = F
     answer, a limit that guards a secret raises Unavailable, any other lets the call pass (one log line a minute).
     The cache holds a keyed digest of `key`: no token, address or user name.
     """
-    now = int(clock.now().timestamp())
+    now = _now()
     reset = window - now % window
-    count = _count(f"rate:{name}:{_digest(name, key)}:{now // window}", window)
+    count = _count(_counter(name, key, now // window), window)
     if count is None and guards_secret:
         raise Unavailable("Attempts cannot be counted right now.", code="rate-state-unavailable")
     if count is not None and count > limit:
@@ -49,8 +49,24 @@ def hit(name: str, key: str, *, limit: int, window: int, guards_secret: bool = F
     return Rate(limit, limit if count is None else limit - count, reset)
 
 
+def tally(name: str, key: str, *, window: int) -> int | None:
+    """How often `key` has come under this name in the present window, this time included. Nothing is refused.
+
+    None when the cache does not answer. The cache holds a keyed digest of `key`, as in `hit`.
+    """
+    return _count(_counter(name, key, _now() // window), window)
+
+
+def _now() -> int:
+    return int(clock.now().timestamp())
+
+
+def _counter(name: str, key: str, slot: int) -> str:
+    return f"rate:{name}:{_digest(name, key)}:{slot}"
+
+
 def _digest(name: str, key: str) -> str:
-    return keyed_digest(settings.INDEX_KEY, "rate", name, key)
+    return keyed_digest(settings.DIGEST_KEY, "rate", name, key)
 
 
 def _count(counter: str, window: int) -> int | None:

@@ -25,7 +25,9 @@ BASE_URL = env.text("PORTAL_BASE_URL", f"http://127.0.0.1:{PORT}" if DEMO else "
 SECRET_NAMES = (
     "PORTAL_SECRET_KEY",
     "PORTAL_SEALING_KEYS",
-    "PORTAL_INDEX_KEY",
+    "PORTAL_INDEX_KEYS",
+    "PORTAL_DIGEST_KEY",
+    "PORTAL_PAIRWISE_KEY",
     "PORTAL_FINGERPRINT_KEY",
     "PORTAL_PIN_PEPPERS",
     "PORTAL_CA_PASSPHRASE",
@@ -38,7 +40,9 @@ if DEMO:
 # Django refuses an empty key while it loads; the start-up check says it in our words.
 SECRET_KEY = SECRETS["PORTAL_SECRET_KEY"] or "missing"
 SEALING_KEYS = env.keys("PORTAL_SEALING_KEYS", SECRETS["PORTAL_SEALING_KEYS"])
-INDEX_KEY = env.key("PORTAL_INDEX_KEY", SECRETS["PORTAL_INDEX_KEY"])
+INDEX_KEYS = env.keys("PORTAL_INDEX_KEYS", SECRETS["PORTAL_INDEX_KEYS"])
+DIGEST_KEY = env.key("PORTAL_DIGEST_KEY", SECRETS["PORTAL_DIGEST_KEY"])
+PAIRWISE_KEY = env.key("PORTAL_PAIRWISE_KEY", SECRETS["PORTAL_PAIRWISE_KEY"])
 FINGERPRINT_KEY = env.key("PORTAL_FINGERPRINT_KEY", SECRETS["PORTAL_FINGERPRINT_KEY"])
 PIN_PEPPERS = env.keys("PORTAL_PIN_PEPPERS", SECRETS["PORTAL_PIN_PEPPERS"])
 AUDIT_KEY = env.key("PORTAL_AUDIT_KEY", SECRETS["PORTAL_AUDIT_KEY"])
@@ -132,8 +136,10 @@ INSTALLED_APPS = [
     "portal.audit",
     "portal.outbox",
     "portal.accounts",
+    "portal.keys",
     "portal.approvals",
     "devices",
+    "merchants",
     "pki",
     "twofa",
     "portal.web",
@@ -325,6 +331,7 @@ CELERY_BEAT_SCHEDULE = {
     "transfers.sweep": {"task": "transfers.sweep", "schedule": 30.0, "options": {"expires": 60}},
     "imports.sweep": {"task": "imports.sweep", "schedule": 10.0, "options": {"expires": 30}},
     "twofa.sweep": {"task": "twofa.sweep", "schedule": 30.0, "options": {"expires": 60}},
+    "merchants.watch": {"task": "merchants.watch", "schedule": 60.0, "options": {"expires": 120}},
     "pki.settle": {"task": "pki.settle", "schedule": 30.0, "options": {"expires": 60}},
     "pki.lapse_requests": {"task": "pki.lapse_requests", "schedule": 300.0},
     "pki.roll_overs": {"task": "pki.roll_overs", "schedule": 60.0, "options": {"expires": 120}},
@@ -335,6 +342,7 @@ CELERY_BEAT_SCHEDULE = {
     "pki.plan_rotations": {"task": "pki.plan_rotations", "schedule": 60.0, "options": {"expires": 120}},
     "pki.rotate_batch": {"task": "pki.rotate_batch", "schedule": 10.0, "options": {"expires": 10}},
     "pki.end_overlaps": {"task": "pki.end_overlaps", "schedule": 60.0, "options": {"expires": 120}},
+    "keys.sweep": {"task": "keys.sweep", "schedule": 10.0, "options": {"expires": 30}},
     "portal.beat": {"task": "portal.beat", "schedule": 15.0, "options": {"expires": 30}},
     "portal.clean": {"task": "portal.clean", "schedule": 600.0},
 }

@@ -8,7 +8,9 @@ os.environ.setdefault("PORTAL_VAR", str(Path(tempfile.gettempdir()) / f"portal-t
 for name, value in {
     "PORTAL_SECRET_KEY": "tests-only-not-a-secret-tests-only-not-a-secret",
     "PORTAL_SEALING_KEYS": "t1:" + "A" * 42 + "E",
-    "PORTAL_INDEX_KEY": "B" * 42 + "E",
+    "PORTAL_INDEX_KEYS": "i1:" + "B" * 42 + "E",
+    "PORTAL_DIGEST_KEY": "H" * 42 + "E",
+    "PORTAL_PAIRWISE_KEY": "I" * 42 + "E",
     "PORTAL_FINGERPRINT_KEY": "F" * 42 + "E",
     "PORTAL_PIN_PEPPERS": "p1:" + "G" * 42 + "E",
     "PORTAL_CA_PASSPHRASE": "tests-only-not-a-passphrase",

@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin_site.urls),
     path("", include("devices.urls")),
     path("", include("devices.customer_urls")),
+    path("", include("merchants.link_urls")),
+    path("", include("merchants.merchant_urls")),
     path("", include("pki.urls")),
     path("", include("twofa.urls")),
     path("", include("portal.web.urls")),

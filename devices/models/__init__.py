@@ -2,8 +2,10 @@
 
 from devices.models.bulk import BulkRun, BulkStep
 from devices.models.device import (
+    EXTERNAL_ID_FORM,
     ISSUED_KINDS,
     OWNED_KINDS,
+    PUSH_FIELDS,
     Device,
     ExternalIdKind,
     Kind,
@@ -17,8 +19,10 @@ from devices.models.pins import PIN_TRIES, DevicePin, PinReset, ResetMethod
 from devices.models.transfers import Transfer
 
 __all__ = [
+    "EXTERNAL_ID_FORM",
     "ISSUED_KINDS",
     "OWNED_KINDS",
+    "PUSH_FIELDS",
     "PIN_TRIES",
     "BulkRun",
     "BulkStep",

@@ -1,15 +1,16 @@
 """Devices that customers own and devices that the bank issues: one table, one row per device."""
 
+import re
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from unicodedata import normalize
 
 from django.db import models
 from django.db.models import Q
 
-from devices.querysets import DeviceQuerySet, external_id_index, push_handle_index
+from devices.querysets import EXTERNAL_ID, PUSH_HANDLE, DeviceQuerySet
 from devices.states import Category, DeviceStatus, HeldBy, no_way
-from portal import vault
+from portal import indexes, vault
 from portal.accounts.models import Bank, User
 from portal.core import ids
 
@@ -23,6 +24,15 @@ class Kind(models.TextChoices):
     OTP_TOKEN = "otp-token", "OTP token"
 
 
+# One rule for every door: what may stand in a path segment and what merchants may send (Peere).
+EXTERNAL_ID_FORM: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+PUSH_FIELDS = (
+    "push_platform",
+    "push_handle_sealed",
+    "push_handle_index",
+    "push_handle_index_next",
+    "push_expires_at",
+)
 OWNED_KINDS = (Kind.MOBILE, Kind.TABLET, Kind.WATCH)
 ISSUED_KINDS = (Kind.PAYMENT_CARD, Kind.SMART_CARD, Kind.OTP_TOKEN)
 
@@ -42,7 +52,8 @@ class PushPlatform(models.TextChoices):
 class Device(models.Model):
     """A phone, card or token that the bank knows.
 
-    The external identifier (IMEI, app id) and the push handle are sealed; each has a blind index for look-ups.
+    The external identifier (IMEI, app id) and the push handle are sealed; each has a blind index for look-ups, in two
+    columns (`portal.indexes`).
     `held_by` says who switched an INACTIVE or BLOCKED device off. Times are null until the step happened; `lost_at`
     is set while the device is reported lost, and stays when it is then retired; `held_before_loss` says who had
     switched it off before.
@@ -58,6 +69,7 @@ class Device(models.Model):
 
     external_id_sealed = models.TextField(blank=True)
     external_id_index = models.CharField(max_length=64, blank=True)
+    external_id_index_next = models.CharField(max_length=64, blank=True, default="", db_default="")
     external_id_last4 = models.CharField(max_length=4, blank=True)
     external_id_kind = models.CharField(max_length=10, choices=ExternalIdKind, blank=True)
 
@@ -74,6 +86,7 @@ class Device(models.Model):
     push_platform = models.CharField(max_length=10, choices=PushPlatform, blank=True)
     push_handle_sealed = models.TextField(blank=True)
     push_handle_index = models.CharField(max_length=64, blank=True)
+    push_handle_index_next = models.CharField(max_length=64, blank=True, default="", db_default="")
     push_expires_at = models.DateTimeField(null=True, blank=True)
 
     registered_at = models.DateTimeField()
@@ -152,6 +165,11 @@ class Device(models.Model):
                 condition=~Q(status=DeviceStatus.RETIRED) & ~Q(external_id_index=""),
             ),
             models.UniqueConstraint(
+                fields=["bank", "external_id_index_next"],
+                name="device_external_id_next_unique_in_use",
+                condition=~Q(status=DeviceStatus.RETIRED) & ~Q(external_id_index_next=""),
+            ),
+            models.UniqueConstraint(
                 fields=["owner", "nickname_key"],
                 name="device_nickname_unique_in_use",
                 condition=~Q(status=DeviceStatus.RETIRED) & ~Q(nickname_key=""),
@@ -160,6 +178,11 @@ class Device(models.Model):
                 fields=["bank", "push_handle_index"],
                 name="device_push_handle_unique_in_use",
                 condition=~Q(status=DeviceStatus.RETIRED) & ~Q(push_handle_index=""),
+            ),
+            models.UniqueConstraint(
+                fields=["bank", "push_handle_index_next"],
+                name="device_push_handle_next_unique_in_use",
+                condition=~Q(status=DeviceStatus.RETIRED) & ~Q(push_handle_index_next=""),
             ),
         ]
         indexes: ClassVar = [
@@ -192,25 +215,26 @@ class Device(models.Model):
     @property
     def external_id(self) -> str:
         """The identifier its owner gave, unsealed."""
-        return vault.unseal("device.external_id", self.pk, self.external_id_sealed)
+        return vault.unseal(EXTERNAL_ID, self.pk, self.external_id_sealed)
 
     @property
     def push_handle(self) -> str:
         """The push handle, unsealed."""
-        return vault.unseal("device.push_handle", self.pk, self.push_handle_sealed)
+        return vault.unseal(PUSH_HANDLE, self.pk, self.push_handle_sealed)
 
     def set_external_id(self, kind: str, value: str) -> None:
         """Seal the identifier and make its index and last four. `value` is 1 to 128 characters."""
-        self.external_id_sealed = vault.seal("device.external_id", self.pk, value)
-        self.external_id_index = external_id_index(self.bank_id, value)
+        self.external_id_sealed = vault.seal(EXTERNAL_ID, self.pk, value)
+        self.external_id_index, self.external_id_index_next = indexes.to_write(EXTERNAL_ID, self.bank_id, value)
         self.external_id_last4 = value[-4:] if len(value) > 8 else ""
         self.external_id_kind = kind
 
     def set_push_handle(self, platform: str, handle: str, expires_at: datetime | None) -> None:
         """Seal the push handle; an empty one removes it."""
         self.push_platform = platform if handle else ""
-        self.push_handle_sealed = vault.seal("device.push_handle", self.pk, handle)
-        self.push_handle_index = push_handle_index(self.bank_id, handle) if handle else ""
+        self.push_handle_sealed = vault.seal(PUSH_HANDLE, self.pk, handle)
+        pair = indexes.to_write(PUSH_HANDLE, self.bank_id, handle) if handle else indexes.Pair("", "")
+        self.push_handle_index, self.push_handle_index_next = pair
         self.push_expires_at = expires_at if handle else None
 
     def set_nickname(self, nickname: str) -> None:

@@ -10,8 +10,8 @@ from datetime import datetime
 from django.db import transaction
 
 from devices import policies
-from devices.models import Device
-from devices.operations.cascade import PUSH_FIELDS, Cut, Ending, end_access, preview
+from devices.models import PUSH_FIELDS, Device
+from devices.operations.cascade import Cut, Ending, end_access, preview
 from devices.operations.facts import check_text
 from devices.operations.notices import tell_owner
 from devices.policies.verdicts import Verdict

@@ -9,6 +9,7 @@ from devices.models import Device, DeviceKey, DevicePin, Fingerprint, PinReset, 
 from devices.operations.transfer_notices import tell_that_it_ended
 from devices.operations.transfer_steps import step
 from devices.states import ResetState, TransferState
+from merchants.operations import following as links
 from pki.operations import following
 from pki.operations.requests import count_open_requests, end_open_requests
 from pki.states import RevocationReason
@@ -98,8 +99,6 @@ def _revoke_for_good(actor: Actor, device: Device) -> int:
     )
 
 
-PUSH_FIELDS: Final = ("push_platform", "push_handle_sealed", "push_handle_index", "push_expires_at")
-
 STEPS: Final = (
     Step(
         "sessions",
@@ -135,6 +134,13 @@ STEPS: Final = (
         _GONE,
         count=lambda devices: DevicePin.objects.filter(device__in=devices).count(),
         end=_remove_pin,
+    ),
+    Step(
+        "links",
+        ("link to a phrase is cut", "links to phrases are cut"),
+        _GONE,
+        count=links.count_open,
+        end=links.end_links,
     ),
     Step(
         "keys",

@@ -4,12 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from devices.models import OWNED_KINDS, ExternalIdKind, Kind, PushPlatform
+from devices.models import EXTERNAL_ID_FORM, OWNED_KINDS, ExternalIdKind, Kind, PushPlatform
 from portal.core.errors import FieldProblem, InvalidInput
 from portal.core.texts import LONGEST_REASON, line_problems, reason_problems
 
-# One rule for every door: what may stand in a path segment and what merchants may send (Peere).
-EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+EXTERNAL_ID: Final = EXTERNAL_ID_FORM
 IMEI: Final = re.compile(r"[0-9]{14,16}")
 MAX_LENGTHS: Final = {
     "external_id": 128,

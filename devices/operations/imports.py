@@ -201,7 +201,7 @@ def content_of(run: ImportRun) -> bytes:
 
 def content_digest(run: ImportRun) -> str:
     """A keyed name for exactly the rows that were kept."""
-    return vault.blind_index(CONTENT, run.pk, content_of(run).decode())
+    return vault.digest(CONTENT, run.pk, content_of(run).decode())
 
 
 def _packed(row: Row) -> str:

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import transaction
 
 from devices import policies as device_policies
-from devices.models import Device, IssuedDetails
-from devices.operations.cascade import PUSH_FIELDS, Cut, end_access, preview
+from devices.models import PUSH_FIELDS, Device, IssuedDetails
+from devices.operations.cascade import Cut, end_access, preview
 from devices.operations.issued import ISSUE, read_date, require_may_hold, save_issued, with_reference
 from devices.operations.issued_facts import IssuedFacts, check_reason, text_problems
 from devices.operations.notices import tell_owner

@@ -113,7 +113,7 @@ def start_reset(*, actor: Actor, device_id: str, method: str, reason: str) -> Pi
 
 def code_digest(reset: PinReset, code: str) -> str:
     """What is kept of a code: keyed, and good for this reset only."""
-    return vault.blind_index("pin_reset.code", reset.pk, code)
+    return vault.digest("pin_reset.code", reset.pk, code)
 
 
 def _method(text: str) -> ResetMethod:

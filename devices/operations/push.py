@@ -5,10 +5,11 @@ from typing import Final
 
 from django.db import transaction
 
-from devices.models import Device
+from devices.models import PUSH_FIELDS, Device
 from devices.operations.describing import Changes, save_changes
 from devices.policies.push import may_forget
-from devices.querysets import push_handle_index
+from devices.querysets import PUSH_HANDLE
+from portal import indexes
 from portal.core import clock
 from portal.core.actor import Actor
 from portal.core.errors import Conflict
@@ -24,10 +25,10 @@ def keep_push_handle(device: Device, platform: str, handle: str) -> Changes:
     Raises Conflict `valid-push-registration-exist` when another device in use has it and it has not lapsed there.
     """
     now = clock.now()
-    index = push_handle_index(device.bank_id, handle)
-    same = device.push_handle_index == index and device.push_platform == platform
+    found_by = indexes.to_find(PUSH_HANDLE, device.bank_id, handle)
+    same = device.push_handle_index in found_by and device.push_platform == platform
     if not same:
-        _free(device, index, now)
+        _free(device, found_by, now)
         before = device.push_platform
         device.set_push_handle(platform, handle, now + PUSH_LIFETIME)
         return {"push_platform": (before, platform)}
@@ -54,9 +55,9 @@ def forget_push_handle(*, actor: Actor, platform: str, handle: str, since: datet
     may_forget(actor).require()
     if actor.bank_id is None:
         raise ValueError("a handle is looked for in one bank")
-    index = push_handle_index(actor.bank_id, handle)
-    devices = Device.objects.in_use().filter(bank_id=actor.bank_id, push_platform=platform, push_handle_index=index)
-    device = devices.select_for_update(of=("self",)).first()
+    found_by = indexes.to_find(PUSH_HANDLE, actor.bank_id, handle)
+    devices = Device.objects.in_use().filter(bank_id=actor.bank_id, push_handle_index__in=found_by)
+    device = devices.filter(push_platform=platform).select_for_update(of=("self",)).first()
     if device is None or (since is not None and _registered_at(device) > since):
         return None
     return save_changes(actor, device, remove_push_handle(device))
@@ -67,12 +68,12 @@ def _registered_at(device: Device) -> datetime:
     return (device.push_expires_at or clock.now()) - PUSH_LIFETIME
 
 
-def _free(device: Device, index: str, now: datetime) -> None:
-    others = Device.objects.in_use().filter(bank_id=device.bank_id, push_handle_index=index).exclude(pk=device.pk)
-    other = others.select_for_update().first()
+def _free(device: Device, found_by: list[str], now: datetime) -> None:
+    others = Device.objects.in_use().filter(bank_id=device.bank_id, push_handle_index__in=found_by)
+    other = others.exclude(pk=device.pk).select_for_update().first()
     if other is None:
         return
     if other.push_expires_at and other.push_expires_at > now:
         raise Conflict("Another device receives push messages there.", code="valid-push-registration-exist")
     other.set_push_handle("", "", None)
-    other.save(update_fields=["push_platform", "push_handle_sealed", "push_handle_index", "push_expires_at"])
+    other.save(update_fields=PUSH_FIELDS)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from devices.models import Device, Transfer
+from devices.models import PUSH_FIELDS, Device, Transfer
 from devices.operations import cascade
-from devices.operations.cascade import PUSH_FIELDS, Cut
+from devices.operations.cascade import Cut
 from devices.operations.transfer_notices import tell
 from devices.operations.transfer_steps import move, record
 from devices.states import TransferState

@@ -127,7 +127,7 @@ def _challenge(application: Application, identified: Identified, key: DeviceKey)
 
 
 def _digest(text: str) -> str:
-    return vault.blind_index("sign_in.challenge", "", text)
+    return vault.digest("sign_in.challenge", "", text)
 
 
 def _taken(actor: Actor, application: Application, text: str) -> SignInChallenge | None:

@@ -163,7 +163,7 @@ def lock_offer(actor: Actor, transfer_id: str, acceptor_id: str) -> Transfer:
 
 def code_digest(transfer: Transfer, code: str) -> str:
     """What the database keeps of an acceptance code: nobody without the key can try out the 10^8 others."""
-    return vault.blind_index("transfer.code", transfer.pk, code)
+    return vault.digest("transfer.code", transfer.pk, code)
 
 
 def expire(actor: Actor, transfer: Transfer) -> None:

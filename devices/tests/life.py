@@ -5,6 +5,7 @@ from datetime import timedelta
 from devices.models import Device, DevicePin, Fingerprint, PinReset, Transfer
 from devices.states import TransferState
 from devices.tests.factories import make_customer, make_key, make_staff, make_token, staff_actor
+from merchants.tests.factories import make_link
 from portal.accounts.models import TotpAuthenticator, User
 from portal.accounts.operations.second_factor import Factor, Verified
 from portal.accounts.roles import Role
@@ -14,7 +15,7 @@ from portal.core import clock
 
 
 def hang_everything_on(device: Device, *, sessions: int = 2) -> None:
-    """Sessions, a PIN with a reset on its way, an open transfer, a fingerprint and a key."""
+    """Sessions, a PIN with a reset on its way, an open transfer, a link, a fingerprint and a key."""
     now = clock.now()
     for _ in range(sessions):
         make_token(user=device.owner, device=device)
@@ -29,6 +30,7 @@ def hang_everything_on(device: Device, *, sessions: int = 2) -> None:
         expires_at=now + timedelta(hours=1),
     )
     make_transfer(device, make_customer(device.bank, "Cem"))
+    make_link(device)
     make_fingerprint(device)
     if not device.keys.exists():
         make_key(device, str(device.pk))

@@ -8,6 +8,8 @@ from datetime import timedelta
 from devices.models import Device, DeviceKey, DevicePin, Fingerprint, PinReset, Transfer
 from devices.states import ResetState
 from devices.tests.factories import make_application, make_device, make_key, make_token
+from merchants.models import Link
+from merchants.tests.factories import make_link
 from pki.models import Certificate, CertificateRequest
 from pki.states import REQUEST_OPEN
 from pki.tests.factories import hang_certificate
@@ -60,6 +62,7 @@ def make_furnished(owner: User, key: str = "ada") -> Device:
     for _ in range(2):
         make_token(user=owner, device=device)
     make_two_factor(device)
+    make_link(device)
     return device
 
 
@@ -88,6 +91,7 @@ ALL_CUT = {
     "two_factor": 1,
     "pin_resets": 1,
     "pins": 1,
+    "links": 1,
     "keys": 1,
     "certificate_requests": 1,
     "certificates_revoked": 1,
@@ -109,6 +113,7 @@ def left_on(device: Device) -> dict[str, int]:
         "two_factor": TwoFactorRequest.objects.open().about([device]).count(),
         "pin_resets": PinReset.objects.filter(device=device, state=ResetState.OPEN).count(),
         "pins": DevicePin.objects.filter(device=device).count(),
+        "links": Link.objects.open().filter(device=device).count(),
         "keys": DeviceKey.objects.filter(device=device, retired_at=None).count(),
         "certificate_requests": CertificateRequest.objects.filter(device=device, state__in=REQUEST_OPEN).count(),
         "certificates_revoked": Certificate.objects.live().of_device(device.pk).count(),

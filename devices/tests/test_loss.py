@@ -39,7 +39,7 @@ from portal.tests.threads import race
 pytestmark = pytest.mark.django_db
 
 # What `hang_everything_on` hangs on a device.
-FURNISHED = {"sessions": 2, "transfers": 1, "two_factor": 0, "pin_resets": 1, "pins": 1}
+FURNISHED = {"sessions": 2, "transfers": 1, "two_factor": 0, "pin_resets": 1, "pins": 1, "links": 1}
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_one_event_tells_of_it_and_counts(ada: User, bea: Actor) -> None:
     assert (event.event, event.actor_label, event.reason) == ("device.lost", "Bea", "Left in a taxi")
     assert event.object_id == str(device.pk)
     assert (
-        '"ended":{"certificates_held":0,"pin_resets":0,"pins":0,"sessions":1,"transfers":0,"two_factor":0}'
+        '"ended":{"certificates_held":0,"links":0,"pin_resets":0,"pins":0,"sessions":1,"transfers":0,"two_factor":0}'
         in event.data
     )
     assert '"after":{"held_by":"bank","lost":true,"status":"BLOCKED"}' in event.data
@@ -338,4 +338,4 @@ def test_racing_reports_are_one_loss_and_one_event() -> None:
         return loss.changed, loss.ended.sessions
 
     assert Counter(race(16, report)) == {(True, 2): 1, (False, 0): 15}
-    assert sorted(events()) == ["device.lost", "transfer.cancelled"]
+    assert sorted(events()) == ["device.lost", "link.cut", "transfer.cancelled"]

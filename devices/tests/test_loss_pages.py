@@ -70,12 +70,13 @@ def test_the_preview_counts_what_the_report_then_ends(bea: Client, ada: User) ->
         {"count": 1, "text": "open transfer is cancelled"},
         {"count": 1, "text": "PIN reset on its way is voided"},
         {"count": 1, "text": "PIN is removed"},
+        {"count": 1, "text": "link to a phrase is cut"},
     ]
     answer = bea.post(url(device, "report-lost"), {"reason": "Left in a taxi"})
     assert (answer.status_code, answer["Location"]) == (302, url(device))
     assert told(bea, device) == [
         "The device was reported lost and blocked. What ended: 2 open sessions are ended, "
-        "1 open transfer is cancelled, 1 PIN reset on its way is voided, 1 PIN is removed."
+        "1 open transfer is cancelled, 1 PIN reset on its way is voided, 1 PIN is removed, 1 link to a phrase is cut."
     ]
 
 

@@ -60,7 +60,7 @@ def test_sixty_four_accepts_are_one() -> None:
     phone.refresh_from_db()
     assert (phone.owner, left_on(phone)) == (cem, {})
     done = [one for one in story(phone) if one[1] != "already-accepted"]
-    assert done == [("transfer.accepted", ""), ("transfer.completed", "COMPLETED")]
+    assert done == [("transfer.accepted", ""), ("link.cut", ""), ("transfer.completed", "COMPLETED")]
     assert AuditEvent.objects.filter(code="already-accepted").count() == 63
 
 
@@ -114,7 +114,7 @@ def accept_against_cancel(rounds: int) -> Counter[tuple[str, str]]:
                 (409, "transfer-state-not-valid"),
             )
             assert (phone.owner, left_on(phone)) == (cem, {})
-            expected = [("transfer.accepted", ""), ("transfer.completed", "COMPLETED")]
+            expected = [("transfer.accepted", ""), ("link.cut", ""), ("transfer.completed", "COMPLETED")]
         else:
             assert accepted == (409, "transfer-state-not-valid")
             assert (by_owner, by_staff) == ((200, "SUCCESS"), (200, "SUCCESS"))

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from devices.forms.customers import CustomerSearchForm
 from devices.queries.customers import customer_page, get_customer, holdings_of
 from devices.screens import customers as screens
+from merchants.screens.links import seen_url
 from portal.web.access import StaffRequest, signed_in
 from portal.web.paging import list_template, pager
 
@@ -37,6 +38,7 @@ def customer_detail(request: StaffRequest, customer_id: UUID) -> HttpResponse:
     request.about = customer
     context = {
         "customer": screens.facts(customer),
+        "seen_url": seen_url(request.actor, customer),
         **screens.holdings(holdings_of(request.actor, customer), request.actor),
     }
     return render(request, "customers/detail.html", context)

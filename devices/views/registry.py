@@ -17,6 +17,8 @@ from devices.queries import device_page, get_device
 from devices.screens import STEPS_BY_NAME, Step, bulk, cards, issued, loss
 from devices.screens import transfers as transfer_screens
 from devices.views.confirming import Action, confirmed
+from merchants.queries.links import link_of_device
+from merchants.screens.links import of_device
 from pki.queries.certificates import CERTIFICATE_PAPERS, certificate_papers
 from pki.screens import certificates as certificate_screens
 from portal.accounts.roles import Capability
@@ -70,6 +72,7 @@ def device_detail(request: StaffRequest, device_id: UUID) -> HttpResponse:
             *issued.steps(request.actor, device, waiting),
         ],
         "waiting": waiting,
+        "link": of_device(link_of_device(request.actor, device)),
         "loss": loss.banner(device),
         "issued": cards.issued(device),
         "pin": cards.pin(request.actor, device),

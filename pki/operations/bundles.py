@@ -105,13 +105,10 @@ def _pkcs12(request: CertificateRequest, certificate: Certificate, passphrase: s
 def _destroy(actor: Actor, request: CertificateRequest, certificate: Certificate) -> None:
     """The conditional UPDATE decides who of many callers gets it. Whoever does not reads again what came between."""
     now = clock.now()
-    kept = CertificateRequest.objects.visible_to(actor).filter(
-        pk=request.pk, key_sealed=request.key_sealed, bundle_taken_at=None
-    )
+    kept = CertificateRequest.objects.visible_to(actor).filter(pk=request.pk, bundle_taken_at=None)
     kept = kept.filter(certificates__in=Certificate.objects.live().filter(pk=certificate.pk))
-    if not CertificateRequest.objects.filter(pk__in=kept.values("pk"), key_sealed=request.key_sealed).update(
-        key_sealed="", bundle_taken_at=now
-    ):
+    waiting = CertificateRequest.objects.filter(pk__in=kept.values("pk"), bundle_taken_at=None).exclude(key_sealed="")
+    if not waiting.update(key_sealed="", bundle_taken_at=now):  # the text itself may be sealed anew meanwhile
         _found(actor, request.public_id)  # raises what stands in the way now
         raise _taken()
     request.key_sealed, request.bundle_taken_at = "", now

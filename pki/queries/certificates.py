@@ -131,14 +131,15 @@ def successor_of(certificate: Certificate) -> Certificate | None:
 
 
 CERTIFICATE_PAPERS: Final = ("certificate", "certificaterequest")
-NEWEST: Final = 20
+NEWEST: Final = 40
 
 
 def certificate_papers(device: Device) -> list[UUID]:
-    """The newest certificates and requests of a device, for its story. Two queries."""
-    certificates = Certificate.objects.issued().filter(device=device).order_by("-issued_at")
-    requests = CertificateRequest.objects.filter(device=device).order_by("-created_at")
-    return [row.pk for rows in (certificates, requests) for row in rows.only("pk")[:NEWEST]]
+    """The newest certificates and requests of a device, for its story. One query."""
+    certificates = Certificate.objects.issued().filter(device=device).values_list("pk", "issued_at")
+    requests = CertificateRequest.objects.filter(device=device).values_list("pk", "created_at")
+    newest = certificates.order_by().union(requests.order_by(), all=True).order_by("-issued_at")
+    return [key for key, _ in newest[:NEWEST]]
 
 
 def chain_of(certificate: Certificate) -> list[CertificateAuthority]:

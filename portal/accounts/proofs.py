@@ -37,6 +37,6 @@ def proved_key(request: HttpRequest, access_token: str = "") -> str:
 
 def _is_new(thumbprint: str, name: str) -> bool:
     try:
-        return bool(caches["default"].add(f"dpop:{vault.blind_index('dpop', thumbprint, name)}", 1, timeout=KEPT))
+        return bool(caches["default"].add(f"dpop:{vault.digest('dpop', thumbprint, name)}", 1, timeout=KEPT))
     except (RedisError, OSError):
         raise Unavailable("Proofs cannot be counted right now.", code="proof-state-unavailable") from None

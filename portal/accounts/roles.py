@@ -37,6 +37,9 @@ class Capability(TextChoices):
     AUDIT_READ = "audit.read", "Read the audit log"
     OUTBOX_READ = "outbox.read", "See messages on their way"
     OUTBOX_RESEND = "outbox.resend", "Send failed messages again"
+    LINKS_MANAGE = "links.manage", "Link devices to phrases, and cut links"
+    MERCHANTS_READ = "merchants.read", "See merchants, and which of them saw a customer"
+    MERCHANTS_MANAGE = "merchants.manage", "Suspend merchants, set their budgets, look at their alerts"
     STAFF_MANAGE = "staff.manage", "Manage staff"
     CLIENTS_MANAGE = "clients.manage", "Manage API clients"
 
@@ -44,7 +47,7 @@ class Capability(TextChoices):
 _LOOK = frozenset({Capability.DEVICES_READ, Capability.APPROVALS_READ})
 
 CAPABILITIES: Mapping[str, frozenset[str]] = {
-    Role.SUPPORT: _LOOK | {Capability.PINS_RESET, Capability.OUTBOX_READ},
+    Role.SUPPORT: _LOOK | {Capability.PINS_RESET, Capability.OUTBOX_READ, Capability.MERCHANTS_READ},
     Role.OPERATOR: _LOOK
     | {
         Capability.DEVICES_ACTIVATE,
@@ -54,10 +57,18 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         Capability.PINS_RESET,
         Capability.TRANSFERS_REQUEST,
         Capability.PKI_REQUEST,
+        Capability.LINKS_MANAGE,
+        Capability.MERCHANTS_READ,
         Capability.OUTBOX_READ,
         Capability.OUTBOX_RESEND,
     },
-    Role.APPROVER: _LOOK | {Capability.APPROVALS_DECIDE, Capability.TRANSFERS_DECIDE, Capability.AUDIT_READ},
+    Role.APPROVER: _LOOK
+    | {
+        Capability.APPROVALS_DECIDE,
+        Capability.TRANSFERS_DECIDE,
+        Capability.MERCHANTS_READ,
+        Capability.AUDIT_READ,
+    },
     Role.SECURITY_OFFICER: _LOOK
     | {
         Capability.DEVICES_ACTIVATE,
@@ -67,10 +78,14 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         Capability.PKI_SIGN,
         Capability.PKI_REVOKE,
         Capability.PKI_MANAGE,
+        Capability.MERCHANTS_READ,
+        Capability.MERCHANTS_MANAGE,
         Capability.AUDIT_READ,
     },
-    Role.AUDITOR: _LOOK | {Capability.AUDIT_READ, Capability.OUTBOX_READ},
-    Role.ADMINISTRATOR: frozenset({Capability.STAFF_MANAGE, Capability.CLIENTS_MANAGE}),
+    Role.AUDITOR: _LOOK | {Capability.AUDIT_READ, Capability.MERCHANTS_READ, Capability.OUTBOX_READ},
+    Role.ADMINISTRATOR: frozenset(
+        {Capability.STAFF_MANAGE, Capability.CLIENTS_MANAGE, Capability.MERCHANTS_READ, Capability.MERCHANTS_MANAGE}
+    ),
 }
 
 

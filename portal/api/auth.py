@@ -95,7 +95,7 @@ def _look_up(request: HttpRequest, dialect: Dialect) -> Bearer | None:
     token = find_token(sent[0]) if len(sent) == 1 and _TOKEN.fullmatch(sent[0]) else None
     if token is not None:
         return Bearer(token, actor_from_token(token, channel=channel, ip=ip, request_id=name))
-    digests = " and ".join(vault.blind_index("api.bearer", "", one)[:12] for one in sent)
+    digests = " and ".join(vault.digest("api.bearer", "", one)[:12] for one in sent)
     label = f"unknown token {digests}" if len(sent) == 1 else f"tokens {digests}"
     return Bearer(None, Actor.anonymous(channel, ip=ip, request_id=name, label=label), several=len(sent) > 1)
 

@@ -9,6 +9,7 @@ from portal.api.asseco.wire import DIALECT as ASSECO
 from portal.api.dialect import Dialect
 from portal.api.est.wire import DIALECT as EST
 from portal.api.hyphen.wire import DIALECT as HYPHEN
+from portal.api.peere.wire import DIALECT as PEERE
 from portal.api.spid.wire import DIALECT as SPID
 
 
@@ -39,6 +40,12 @@ MOUNTED = (
     Mounted(ASSECO, "v1/device/", "portal.api.asseco.urls"),
     Mounted(HYPHEN, "device/v1/", "portal.api.hyphen.urls", beside=(("auth/v1/", "portal.api.hyphen.auth_urls"),)),
     Mounted(SPID, "api/2/", "portal.api.spid.urls"),
+    Mounted(
+        PEERE,
+        "v1/bank/",
+        "portal.api.peere.bank_urls",
+        beside=(("v1/customer/", "portal.api.peere.customer_urls"),),
+    ),
     Mounted(EST, ".well-known/est/", "portal.api.est.urls", has_schema=False),
 )
 

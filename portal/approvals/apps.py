@@ -6,4 +6,7 @@ class ApprovalsConfig(AppConfig):
     label = "approvals"
 
     def ready(self) -> None:
-        from portal.approvals import policy  # noqa: F401  registers its own operation
+        from portal.approvals import (  # noqa: F401  they register its own operation and what is sealed
+            policy,
+            sealed_columns,
+        )

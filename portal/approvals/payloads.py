@@ -36,7 +36,7 @@ class PayloadBroken(Exception):
 
 def digest_of(bank_id: UUID, operation: str, arguments: Mapping[str, Any]) -> str:
     """A keyed name for "the same request": bank, operation and arguments."""
-    return vault.blind_index(PURPOSE, bank_id, canonical({"operation": operation, "arguments": arguments}).decode())
+    return vault.digest(PURPOSE, bank_id, canonical({"operation": operation, "arguments": arguments}).decode())
 
 
 def seal(request: ApprovalRequest, arguments: Mapping[str, Any], state: str = RequestState.PENDING) -> str:

@@ -109,6 +109,18 @@ class Event(models.TextChoices):
     DEVICE_SIGNED_IN = "device.signed-in", "Signed in by device"
     DEVICE_SIGN_IN_REFUSED = "device-sign-in.refused", "Sign-in by device refused"
 
+    LINK_MADE = "link.made", "Device linked to a phrase"
+    LINK_CUT = "link.cut", "Link cut"
+    LINKS_EXPORTED = "links.exported", "List of links taken"
+    LOOKUPS_EXPORTED = "lookups.exported", "List of lookups taken"
+    MERCHANT_CHANGED = "merchant.changed", "Merchant changed"
+    MERCHANT_ALERT = "merchant.alert", "A merchant looks up what it should not"
+    MERCHANT_ALERT_REVIEWED = "merchant.alert-reviewed", "Merchant's alert looked at"
+
+    KEYS_STARTED = "keys.started", "Change of keys started"
+    KEYS_MOVED = "keys.moved", "Change of keys went one step further"
+    KEYS_DONE = "keys.done", "Change of keys done"
+
     MESSAGE_RESENT = "message.resent", "Message sent again"
 
     CUSTOMER_CREATED = "customer.created", "Customer created"

@@ -23,6 +23,7 @@ class Channel(StrEnum):
     HYPHEN = "hyphen"
     SPID = "spid"
     ADIBA = "adiba"
+    PEERE = "peere"
     EST = "est"
     OAUTH = "oauth"
     COMMAND = "command"

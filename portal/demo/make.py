@@ -13,11 +13,12 @@ from devices.operations.facts import DeviceFacts
 from devices.operations.issued import issue_device
 from devices.operations.keys import enrol_key
 from devices.operations.registration import register_device
+from merchants.operations.merchants import create_merchant
 from pki.operations.hierarchy import BankSetUp, set_up_bank
 from portal.accounts.models import Bank, User
 from portal.accounts.operations.clients import create_application, set_redirect_uris
 from portal.accounts.operations.people import create_bank, create_customer, create_staff
-from portal.accounts.scopes import BANK_SCOPES, CUSTOMER_SCOPES, MERCHANT_SCOPES
+from portal.accounts.scopes import BANK_SCOPES, CUSTOMER_SCOPES
 from portal.core import clock
 from portal.core.actor import Actor, Channel
 from portal.demo import provider
@@ -45,9 +46,8 @@ ISSUED: Final[tuple[dict[str, Any], ...]] = (
 YEARS_GOOD: Final = 4
 RETURN: Final = "com.example.bank:/signed-in"
 DIALECTS: Final = {
-    "bank": ["asseco", "hyphen", "adiba"],
+    "bank": ["asseco", "hyphen", "adiba", "peere"],
     "mobile": ["asseco", "hyphen", "spid", "adiba", "est"],
-    "merchant": [],
 }
 
 
@@ -105,18 +105,22 @@ def _staff(bank: Bank, position: int) -> Rows:
 
 def _applications(bank: Bank, cast: DemoBank) -> Rows:
     wanted = [("bank", f"{bank.name} core", BANK_SCOPES), ("mobile", f"{bank.name} mobile", CUSTOMER_SCOPES)]
-    wanted += [("merchant", name, MERCHANT_SCOPES) for name in cast.merchants]
-    rows = []
-    for kind, name, scopes in wanted:
-        created = create_application(
+    made = [
+        create_application(
             actor=ACTOR, bank=bank, kind=kind, name=name, dialects=DIALECTS[kind], scopes=sorted(scopes)
         )
+        for kind, name, scopes in wanted
+    ]
+    made += [create_merchant(actor=ACTOR, bank=bank, name=name) for name in cast.merchants]
+    rows = []
+    for created in made:
+        kind = created.application.kind
         if kind == "mobile":
             client_id = created.application.client_id
             set_redirect_uris(actor=ACTOR, client_id=client_id, uris=[RETURN], reason="For the demo")
         rows.append(
             {
-                "name": name,
+                "name": created.application.name,
                 "kind": kind,
                 "bank": bank.code,
                 "client_id": created.application.client_id,

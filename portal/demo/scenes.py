@@ -1,4 +1,4 @@
-"""What has happened in the demo when somebody looks for the first time: approvals, an alert, a transfer and more.
+"""What has happened in the demo when somebody looks for the first time: approvals, a transfer, links and more.
 
 Each by the operation that everybody uses, as the person who would do it.
 """
@@ -16,14 +16,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.x509.oid import NameOID
 
 from devices.operations.transfers import request_transfer
+from merchants.operations.links import link_device
+from merchants.operations.lookups import look_up
 from pki.operations.requests import request_certificate
 from pki.operations.signing import sign_request
 from portal.accounts.actors import client_actor, device_actor, staff_actor
 from portal.accounts.models import Application, User
 from portal.accounts.roles import Role
-from portal.accounts.scopes import BANK_SCOPES, CUSTOMER_SCOPES
+from portal.accounts.scopes import BANK_SCOPES, CUSTOMER_SCOPES, MERCHANT_SCOPES
 from portal.core.actor import Actor, Channel
-from portal.core.errors import ApprovalRequired
+from portal.core.errors import ApprovalRequired, NotFound
 from portal.core.ids import read, spell
 from portal.demo.make import PrivateKey, sign
 from twofa.models import TwoFactorRequest
@@ -35,6 +37,12 @@ from twofa.operations.contents import message_of
 type Facts = Mapping[str, str]
 
 SHORT, LONG = 30, 600  # seconds: one request is over soon; the others wait long enough to be looked at
+# Customer number → the phrase, and how many of the phones stand for it. The README links somebody else's.
+LINKED: Final = {
+    "HB-100417": ("Tunde on two wheels", 1),
+    "HB-100538": ("한강 Min-ji", 2),
+    "FS-2201": ("Ola ved fjorden", 1),
+}
 ALERT: Final[Facts] = {"email": "tunde.bello@customer.example", "ip": "203.0.113.77", "location": "Unknown place"}
 
 
@@ -58,6 +66,7 @@ def make_scenes(content: Mapping[str, Any]) -> None:
         people = [_phones(row) for row in content["customers"] if row["bank"] == bank["code"]]
         staff = {row["role"]: row["username"] for row in content["staff"] if row["bank"] == bank["code"]}
         _approvals(server, people, _member(staff[Role.ADMINISTRATOR]))
+        _links(replace(server, channel=Channel.PEERE), content, bank["code"])
         if len(people) > 1:
             _alert(server, people[1])
             _transfer(_member(staff[Role.OPERATOR]), people[1][1], people[2][0].owner)
@@ -105,6 +114,27 @@ def _second_person(admin: Actor, content: Mapping[str, Any], bank: str) -> None:
     with suppress(ApprovalRequired):  # that is what it is for
         reason = "The old Android application sends transaction ids only"
         set_approval_proof(actor=admin, client_id=mobile.client_id, proof="transaction-id", reason=reason)
+
+
+def _links(server: Actor, content: Mapping[str, Any], bank: str) -> None:
+    """Some phones stand for phrases, and each merchant has seen them; one asked about a phone that nobody linked."""
+    rows = {row["customer_number"]: row for row in content["customers"] if row["bank"] == bank}
+    linked = [
+        (number, phone["external_id"], phrase)
+        for number, (phrase, phones) in LINKED.items()
+        if number in rows
+        for phone in rows[number]["devices"][:phones]
+    ]
+    for number, device_id, phrase in linked:
+        link_device(actor=server, customer_id=number, phrase=phrase, device_id=device_id)
+    merchants = [row for row in content["applications"] if (row["bank"], row["kind"]) == (bank, "merchant")]
+    for position, row in enumerate(merchants):
+        application = Application.objects.select_related("bank").get(client_id=row["client_id"])
+        actor = replace(client_actor(application, channel=Channel.PEERE), scopes=MERCHANT_SCOPES)
+        for _, device_id, _ in linked[position:]:
+            look_up(actor=actor, device_id=device_id)
+        with suppress(NotFound):
+            look_up(actor=actor, device_id="device_of_a_stranger")
 
 
 def _certificate(phone: Phone, officer: Actor) -> None:

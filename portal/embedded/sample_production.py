@@ -12,7 +12,9 @@ from portal.demo_secrets import new_secret
 SECRETS = (
     "PORTAL_SECRET_KEY",
     "PORTAL_SEALING_KEYS",
-    "PORTAL_INDEX_KEY",
+    "PORTAL_INDEX_KEYS",
+    "PORTAL_DIGEST_KEY",
+    "PORTAL_PAIRWISE_KEY",
     "PORTAL_FINGERPRINT_KEY",
     "PORTAL_PIN_PEPPERS",
     "PORTAL_CA_PASSPHRASE",

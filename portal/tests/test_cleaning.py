@@ -4,13 +4,19 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.db.models import QuerySet
 
 from devices.models import PinReset, ResetMethod
 from devices.states import ResetState
 from devices.tests.factories import make_application, make_bank, make_customer, make_device
+from merchants.models import Link, LookupHour, Sighting
+from merchants.operations.ending import end
+from merchants.states import EndReason
+from merchants.tests.factories import make_hour, make_link, make_merchant, make_sighting
 from portal import cleaning, jobs, tasks
 from portal.accounts.models import AccessToken, PasskeyChallenge, PortalSession, RefreshToken, User
+from portal.core.actor import Actor
 from portal.models import JobSlot, StoredAnswer, WorkerBeat
 from portal.outbox import operations
 from portal.outbox.models import Message, MessageState, SinkDelivery
@@ -103,6 +109,9 @@ def test_sessions_challenges_answers_slots_and_workers_go_when_their_time_is_ove
         "passkey challenges": 1,
         "messages": 0,
         "pin resets": 0,
+        "sightings": 0,
+        "links": 0,
+        "lookup hours": 0,
         "sign-ins": 0,
         "refresh tokens": 0,
         "access tokens": 0,
@@ -110,6 +119,19 @@ def test_sessions_challenges_answers_slots_and_workers_go_when_their_time_is_ove
     assert PortalSession.objects.get().pk == StoredAnswer.objects.get().pk == WorkerBeat.objects.get().pk == "new"
     assert (PasskeyChallenge.objects.get().pk, JobSlot.objects.get().task) == ("new", "new")
     assert sum(clean_at(MOMENT).values()) == 0
+
+
+def test_an_ended_link_goes_after_thirteen_months_unless_somebody_was_seen_by_it(customer: User) -> None:
+    """An open one stays, however old."""
+    kept, seen, young, old = (make_link(make_device(customer)) for _ in range(4))
+    for link, age in ((seen, 401 * DAY), (young, 399 * DAY), (old, 401 * DAY)):
+        with time_machine.travel(MOMENT - age, tick=False), transaction.atomic():
+            end(Actor.system("test"), link, EndReason.CUT, "")
+    with time_machine.travel(MOMENT - DAY, tick=False):
+        make_sighting(make_merchant(customer.bank), seen)
+    assert clean_at(MOMENT)["links"] == 1
+    assert set(Link.objects.all()) == {kept, seen, young}
+    assert not Link.objects.filter(pk=old.pk).exists()
 
 
 def test_a_session_that_nobody_used_for_half_an_hour_goes() -> None:
@@ -171,3 +193,17 @@ def test_pin_resets_go_a_month_after_their_hour(customer: User) -> None:
         )
     assert clean_at(MOMENT)["pin resets"] == 1
     assert PinReset.objects.get().code_digest == "kept"
+
+
+def test_what_merchants_saw_and_missed_goes_after_thirteen_months(customer: User) -> None:
+    link = make_link(customer=customer)
+    merchant = make_merchant(customer.bank)
+    for age in (400 * DAY - timedelta(hours=1), 400 * DAY + timedelta(hours=1)):
+        with time_machine.travel(MOMENT - age, tick=False):
+            make_sighting(merchant, link)
+            make_hour(merchant)
+    counts = clean_at(MOMENT)
+    assert (counts["sightings"], counts["lookup hours"]) == (1, 1)
+    assert Sighting.objects.get().at == MOMENT - 400 * DAY + timedelta(hours=1)
+    assert LookupHour.objects.get().hour == MOMENT - 400 * DAY + timedelta(hours=1)
+    assert sum(clean_at(MOMENT).values()) == 0

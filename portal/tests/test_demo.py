@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from devices.models import Device, Transfer
 from devices.operations.activation import deactivate_device
+from merchants.models import Link, LookupHour, Merchant, Sighting
 from pki.models import Certificate, CertificateAuthority
 from portal.accounts.models import AccessToken, Bank, User
 from portal.accounts.operations.sign_in import check_password
@@ -117,6 +118,17 @@ def test_something_has_happened_already(var: Path) -> None:
     assert list(Transfer.objects.values_list("state", flat=True)) == ["PENDING_APPROVAL"]
     assert list(ApprovalRequest.objects.values_list("operation", "state")) == [("client.approval-proof", "PENDING")]
     assert list(Certificate.objects.values_list("state", flat=True)) == ["ACTIVE"]
+    assert Counter(Link.objects.open().values_list("customer__name", flat=True)) == {
+        "Tunde Bello": 1,
+        "Kim Min-ji": 2,
+        "Ola Nordmann": 1,
+    }
+    assert Counter(Sighting.objects.values_list("merchant__application__name", flat=True)) == {
+        "Corner Books": 3,
+        "Northside Garage": 2,
+    }
+    assert list(LookupHour.objects.values_list("misses", "refused")) == [(1, 0), (1, 0)]
+    assert list(Merchant.objects.values_list("budget_now", "plain_ids")) == [(100, False), (100, False)]
     assert set(Message.objects.exclude(service="").values_list("service", flat=True)) == {"apns", "gcm"}
 
     with time_machine.travel(clock.now() + timedelta(seconds=31), tick=False):
@@ -162,6 +174,24 @@ def test_every_key_and_token_in_the_file_works(var: Path) -> None:
         assert token is not None
         assert reason_dead(token) is None
         assert 86_000 < (token.expires - clock.now()).total_seconds() <= 86_400
+
+
+def test_a_phone_is_linked_and_looked_up_with_what_stands_in_the_file(var: Path) -> None:
+    """As the README has it."""
+    ensure_demo(var / "demo.json")
+    demo = read(var / "demo.json")
+    customer, device = demo["customers"][0], demo["customers"][0]["devices"][0]["device_id"]
+    tokens = {kind: next(row for row in demo["applications"] if row["kind"] == kind) for kind in ("bank", "merchant")}
+    bank, merchant = ({"Authorization": f"Bearer {row['access_token']}"} for row in tokens.values())
+    body = {"customerId": customer["customer_number"], "phrase": "Adaeze by the sea", "deviceId": device}
+    client = Client()
+    linked = client.post("/v1/bank/customer/device/link", body, "application/json", headers=bank)
+    assert linked.json() == {"statusCode": 200, "success": True, "message": "Device linked successfully"}
+    assert client.get("/v1/bank/devices/list", headers=bank).json()["data"]["total"] == 4
+    found = client.post("/v1/customer/device/lookup", {"deviceId": device}, "application/json", headers=merchant)
+    told = found.json()["data"]
+    assert (told["deviceId"], told["phrase"], told["bankId"]) == (device, "Adaeze by the sea", "harbour")
+    assert told["customerId"].startswith("PCI_")
 
 
 def test_a_newcomer_signs_up_with_what_stands_in_the_file(var: Path) -> None:

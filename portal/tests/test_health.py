@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from portal import health, jobs
 from portal.core import clock
 from portal.health import Probe, Verdict
-from portal.models import WorkerBeat
+from portal.models import IndexKeys, WorkerBeat
 from portal.outbox.tests.factories import make_message
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the probes have connections of their own
@@ -45,6 +45,7 @@ def test_everything_works() -> None:
     assert checks == {
         "database": {"ok": True},
         "migrations": {"ok": True},
+        "index_keys": {"ok": True},
         "cache": {"ok": True},
         "broker": {"ok": True},
         "worker": {"ok": True, "seen_seconds_ago": 0},
@@ -106,6 +107,12 @@ def test_missing_migrations_are_counted_until_they_are_applied(monkeypatch: pyte
     with monkeypatch.context() as patch:
         patch.setattr(MigrationExecutor, "migration_plan", lambda self, targets: pytest.fail("asked again"))
         assert migrations() == Verdict(True)
+
+
+def test_a_process_without_the_index_key_that_counts_is_not_ready() -> None:
+    IndexKeys.objects.update_or_create(pk=1, defaults={"now": "i2", "next": "i2"})
+    status, checks = ready()
+    assert (status, checks["index_keys"]) == (503, {"ok": False, "missing": ["i2"]})
 
 
 @pytest.fixture

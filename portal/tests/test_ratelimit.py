@@ -13,7 +13,7 @@ from django.core.cache import cache, caches
 
 from portal import ratelimit
 from portal.core.errors import RateLimited, Unavailable
-from portal.ratelimit import Rate, hit
+from portal.ratelimit import Rate, hit, tally
 from portal.tests.threads import race
 
 MOMENT = datetime(2026, 11, 2, 12, 0, 15, tzinfo=UTC)  # a quarter into a minute
@@ -63,6 +63,19 @@ def test_callers_and_limits_do_not_count_for_each_other() -> None:
     with time_machine.travel(MOMENT, tick=False):
         for name, key in [("api", "ann"), ("api", "bob"), ("sign-in", "ann")]:
             assert hit(name, key, limit=1, window=60).remaining == 0
+
+
+def test_what_is_only_counted_is_never_refused() -> None:
+    with time_machine.travel(MOMENT, tick=False) as clock:
+        assert [tally("ids", "one", window=60) for _ in range(3)] == [1, 2, 3]
+        assert (tally("ids", "two", window=60), tally("stems", "one", window=60)) == (1, 1)
+        clock.shift(45)
+        assert tally("ids", "one", window=60) == 1
+
+
+@pytest.mark.usefixtures("dead_valkey")
+def test_without_a_cache_nothing_is_counted() -> None:
+    assert tally("ids", "one", window=60) is None
 
 
 def test_the_cache_holds_no_key_in_clear(valkey: redis.Redis) -> None:

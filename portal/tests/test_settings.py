@@ -1,5 +1,6 @@
 """Settings from the environment: safe by default, and each mistake has its id."""
 
+import json
 import os
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def test_production_names_every_missing_secret_in_one_line_each(tmp_path: Path) 
     run = check({"PORTAL_MODE": "production"}, tmp_path)
     assert run.returncode == 1
     ids = [line.split(":")[0] for line in run.stderr.splitlines()]
-    assert ids == [f"portal.E0{number}" for number in (11, 12, 13, 14, 15, 24, 25, 17, 18, 35)]
+    assert ids == [f"portal.E0{number}" for number in (11, 12, 13, 14, 15, 24, 25, 44, 45, 17, 18, 35)]
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "demo-secrets.json").exists()
 
@@ -57,7 +58,7 @@ def test_production_starts_with_everything_set(tmp_path: Path) -> None:
         ({"PORT": "٨٠٠٠"}, "portal.E002"),
         ({"PORTAL_MODE": "staging"}, "portal.E003"),
         ({"PORTAL_METRICS_ALLOW": "everybody"}, "portal.E004"),
-        ({"PORTAL_INDEX_KEY": "short"}, "portal.E005"),
+        ({"PORTAL_DIGEST_KEY": "short"}, "portal.E005"),
         ({"PORTAL_SEALING_KEYS": "no-colon"}, "portal.E006"),
         ({"PORTAL_SECRET_KEY_FILE": "/nonexistent/file"}, "portal.E001"),
         ({**PRODUCTION, "PORTAL_DATABASE_URL": "mysql://x/y"}, "portal.E007"),
@@ -97,8 +98,38 @@ def test_a_mistake_stops_the_start_with_its_id(environment: dict[str, str], id: 
 
 
 def test_two_equal_keys_are_refused(tmp_path: Path) -> None:
-    same = new_secret("PORTAL_INDEX_KEY")
-    run = check({**PRODUCTION, **secrets(), "PORTAL_INDEX_KEY": same, "PORTAL_AUDIT_KEY": same}, tmp_path)
+    same = new_secret("PORTAL_DIGEST_KEY")
+    run = check({**PRODUCTION, **secrets(), "PORTAL_DIGEST_KEY": same, "PORTAL_AUDIT_KEY": same}, tmp_path)
+    assert [line.split(":")[0] for line in run.stderr.splitlines()] == ["portal.E019"]
+
+
+def upgraded() -> dict[str, str]:
+    """What a portal sets that had one key for indexes and digests."""
+    old = new_secret("PORTAL_DIGEST_KEY")
+    return {**PRODUCTION, **secrets(), "PORTAL_INDEX_KEYS": f"k1:{old}", "PORTAL_DIGEST_KEY": old}
+
+
+def test_the_key_of_the_time_before_index_rings_may_be_both(tmp_path: Path) -> None:
+    (tmp_path / "static").mkdir()
+    values = upgraded()
+    old = values["PORTAL_DIGEST_KEY"]
+    newer = f"{new_secret('PORTAL_INDEX_KEYS').replace('k1', 'k2')},k1:{old}"
+    for ring in (f"k1:{old}", newer):
+        run = check({**values, "PORTAL_INDEX_KEYS": ring}, tmp_path)
+        assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["PORTAL_AUDIT_KEY", "PORTAL_PAIRWISE_KEY", "PORTAL_SEALING_KEYS", "PORTAL_INDEX_KEYS"]
+)
+def test_and_nothing_else(name: str, tmp_path: Path) -> None:
+    values = upgraded()
+    old = values["PORTAL_DIGEST_KEY"]
+    third = {
+        "PORTAL_SEALING_KEYS": f"k1:{old}",
+        "PORTAL_INDEX_KEYS": f"k2:{old},k1:{old}",
+    }.get(name, old)
+    run = check({**values, name: third}, tmp_path)
     assert [line.split(":")[0] for line in run.stderr.splitlines()] == ["portal.E019"]
 
 
@@ -118,6 +149,19 @@ def test_the_demo_makes_its_secrets_once_for_its_owner_only(tmp_path: Path) -> N
     assert len(set(first.values())) == len(settings.SECRET_NAMES)
 
 
+def test_a_demo_of_the_time_before_index_rings_keeps_its_key(tmp_path: Path) -> None:
+    first = demo_secrets(tmp_path, settings.SECRET_NAMES)
+    new = {"PORTAL_INDEX_KEYS", "PORTAL_DIGEST_KEY", "PORTAL_PAIRWISE_KEY"}
+    kept = {name: value for name, value in first.items() if name not in new}
+    old = new_secret("PORTAL_INDEX_KEY")
+    (tmp_path / "demo-secrets.json").write_text(json.dumps({**kept, "PORTAL_INDEX_KEY": old}))
+    found = demo_secrets(tmp_path, settings.SECRET_NAMES)
+    assert (found["PORTAL_INDEX_KEYS"], found["PORTAL_DIGEST_KEY"]) == (f"k1:{old}", old)
+    assert found["PORTAL_PAIRWISE_KEY"] not in {old, first["PORTAL_PAIRWISE_KEY"]}
+    assert {name: value for name, value in found.items() if name not in new} == kept
+    assert demo_secrets(tmp_path, settings.SECRET_NAMES) == found
+
+
 def test_a_database_url_is_read() -> None:
     read = read_database_url("postgresql://us%40er:p%2Fw@db.example:5433/portal?sslmode=verify-full")
     assert (read["USER"], read["PASSWORD"], read["HOST"], read["PORT"], read["NAME"]) == (
@@ -132,7 +176,7 @@ def test_a_database_url_is_read() -> None:
 
 def test_a_key_ring_keeps_its_order() -> None:
     environment = Environment({})
-    keys = ",".join(f"k{number}:{new_secret('PORTAL_INDEX_KEY')}" for number in (2, 1))
+    keys = ",".join(f"k{number}:{new_secret('PORTAL_DIGEST_KEY')}" for number in (2, 1))
     assert list(environment.keys("X", keys)) == ["k2", "k1"]
     assert environment.problems == []
 
@@ -140,13 +184,13 @@ def test_a_key_ring_keeps_its_order() -> None:
 @pytest.mark.parametrize("key_id", ["", "K1", "k_1", "schlüssel", "a-name-of-17-long"])
 def test_a_key_id_that_no_key_ring_takes_is_a_problem_at_the_start(key_id: str) -> None:
     environment = Environment({})
-    assert environment.keys("X", f"{key_id}:{new_secret('PORTAL_INDEX_KEY')}") == {}
+    assert environment.keys("X", f"{key_id}:{new_secret('PORTAL_DIGEST_KEY')}") == {}
     assert [problem.id for problem in environment.problems] == ["portal.E006"]
 
 
 def test_a_key_has_one_spelling_but_for_its_padding() -> None:
     environment = Environment({})
-    key = new_secret("PORTAL_INDEX_KEY")
+    key = new_secret("PORTAL_DIGEST_KEY")
     assert environment.key("X", f"{key}=") == environment.key("X", key) != b""
     assert environment.problems == []
     assert environment.key("X", f"{key[:9]}!{key[9:]}") == b""

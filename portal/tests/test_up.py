@@ -126,7 +126,7 @@ def test_a_broken_setting_is_one_line_with_its_id(tmp_path: Path) -> None:
 def test_production_without_settings_names_each_of_them_on_a_line(tmp_path: Path) -> None:
     said = refused(tmp_path / "var", PORTAL_MODE="production").splitlines()
     assert all(line.startswith("portal.E0") for line in said)
-    assert len([line for line in said if "is not set" in line]) == 8
+    assert len([line for line in said if "is not set" in line]) == 10
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:

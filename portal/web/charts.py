@@ -26,8 +26,28 @@ class DayCount:
 
 
 @dataclass(frozen=True)
+class HourCount:
+    """The same of one hour (UTC): `hour` is its first moment."""
+
+    hour: dt.datetime
+    lower: int
+    upper: int
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What stands at one place: `label` and `below` it, "" for none; `name` in words."""
+
+    label: str
+    below: str
+    name: str
+    lower: int
+    upper: int
+
+
+@dataclass(frozen=True)
 class Bar:
-    """One day: the lower part with the upper one on top. A height of 0 is not drawn."""
+    """One day or hour: the lower part with the upper one on top. A height of 0 is not drawn."""
 
     day: str
     month: str
@@ -56,7 +76,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class DayChart:
-    """Stacked bars, one per day, oldest first. `description` says in words what the picture shows."""
+    """Stacked bars, one per day or hour, oldest first. `description` says in words what the picture shows."""
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
@@ -95,14 +115,14 @@ def _bar_height(count: int, scale: float) -> int:
     return max(LEAST, round(count * scale)) if count else 0
 
 
-def _bar(index: int, count: DayCount, *, slot: float, scale: float, base: int, month: bool) -> Bar:
+def _bar(index: int, count: _Column, *, slot: float, scale: float, base: int) -> Bar:
     lower = _bar_height(count.lower, scale)
     upper = _bar_height(count.upper, scale)
     lifted = lower + GAP if lower and upper else lower
     return Bar(
-        day=str(count.day.day),
-        month=f"{count.day:%b}" if month else "",
-        name=_day_name(count.day),
+        day=count.label,
+        month=count.below,
+        name=count.name,
         lower=count.lower,
         upper=count.upper,
         slot_x=_percent(index * slot),
@@ -117,16 +137,13 @@ def _bar(index: int, count: DayCount, *, slot: float, scale: float, base: int, m
     )
 
 
-def _describe(days: Sequence[DayCount], lower: int, upper: int, words: tuple[str, str]) -> str:
-    if not days:
-        return "No days to show."
-    text = (
-        f"{_day_name(days[0].day)} to {_day_name(days[-1].day)}: "
-        f"{_plural(lower, words[0])} and {_plural(upper, words[1])}."
-    )
-    busiest = max(days, key=lambda count: count.lower + count.upper)
+def _describe(columns: Sequence[_Column], lower: int, upper: int, words: tuple[str, str], unit: str) -> str:
+    if not columns:
+        return f"No {unit}s to show."
+    text = f"{columns[0].name} to {columns[-1].name}: {_plural(lower, words[0])} and {_plural(upper, words[1])}."
+    busiest = max(columns, key=lambda count: count.lower + count.upper)
     if total := busiest.lower + busiest.upper:
-        text += f" Busiest day: {_day_name(busiest.day)} with {total:,}."
+        text += f" Busiest {unit}: {busiest.name} with {total:,}."
     return text
 
 
@@ -136,27 +153,46 @@ def day_chart(days: Sequence[DayCount], *, words: tuple[str, str], plot_height: 
     words: what the lower and the upper part count, in the singular. plot_height: pixels between the base
     line and the highest gridline.
     """
-    highest = max((count.lower + count.upper for count in days), default=0)
+    columns = [
+        _Column(
+            str(count.day.day),
+            f"{count.day:%b}" if index == 0 or count.day.day == 1 else "",
+            _day_name(count.day),
+            count.lower,
+            count.upper,
+        )
+        for index, count in enumerate(days)
+    ]
+    return _chart(columns, words, "day", plot_height)
+
+
+def hour_chart(hours: Sequence[HourCount], *, words: tuple[str, str], plot_height: int = 150) -> DayChart:
+    """The same for hours; every sixth has its number below it, and midnight its day."""
+    columns = [
+        _Column(
+            f"{count.hour:%H}" if count.hour.hour % 6 == 0 else "",
+            _day_name(count.hour.date()) if count.hour.hour == 0 else "",
+            f"{_day_name(count.hour.date())}, {count.hour:%H}:00",
+            count.lower,
+            count.upper,
+        )
+        for count in hours
+    ]
+    return _chart(columns, words, "hour", plot_height)
+
+
+def _chart(columns: Sequence[_Column], words: tuple[str, str], unit: str, plot_height: int) -> DayChart:
+    highest = max((count.lower + count.upper for count in columns), default=0)
     step = tick_step(highest)
     steps = max(1, math.ceil(highest / step))
     base = TOP + plot_height
     scale = plot_height / (steps * step)
-    slot = 100 / max(1, len(days))
-    lower = sum(count.lower for count in days)
-    upper = sum(count.upper for count in days)
+    slot = 100 / max(1, len(columns))
+    lower = sum(count.lower for count in columns)
+    upper = sum(count.upper for count in columns)
     levels = [(number * step, base - round(number * step * scale)) for number in range(steps + 1)]
     return DayChart(
-        bars=tuple(
-            _bar(
-                index,
-                count,
-                slot=slot,
-                scale=scale,
-                base=base,
-                month=index == 0 or count.day.day == 1,
-            )
-            for index, count in enumerate(days)
-        ),
+        bars=tuple(_bar(index, count, slot=slot, scale=scale, base=base) for index, count in enumerate(columns)),
         ticks=tuple(Tick(f"{value:,}", y, y + 4) for value, y in levels),
         height=base + LABELS,
         base_y=base,
@@ -164,7 +200,7 @@ def day_chart(days: Sequence[DayCount], *, words: tuple[str, str], plot_height: 
         month_y=base + 33,
         lower=lower,
         upper=upper,
-        description=_describe(days, lower, upper, words),
+        description=_describe(columns, lower, upper, words, unit),
     )
 
 

@@ -10,6 +10,10 @@ from django.views.decorators.http import require_safe
 
 from devices.queries import count_by_status
 from devices.states import DeviceStatus
+from merchants.queries.merchants import hours_of
+from merchants.queries.merchants import open_alerts as open_merchant_alerts
+from merchants.screens.merchants import alert as merchant_alert
+from merchants.screens.merchants import chart as lookup_chart
 from pki.queries.rotations import authorities, days, stuck
 from pki.screens.rotations import chart as rotation_chart
 from portal.accounts.roles import Capability
@@ -51,6 +55,8 @@ def dashboard(request: StaffRequest) -> HttpResponse:
     }
     if actor.can(Capability.DEVICES_READ):
         context |= _devices(actor) | _renewals(actor) | _alerts(actor)
+    if actor.can(Capability.MERCHANTS_READ):
+        context |= _merchants(actor)
     if actor.can(Capability.APPROVALS_READ):
         context["tiles"] = [*context.get("tiles", ()), _approvals(actor)]
     if actor.can(Capability.AUDIT_READ):
@@ -87,6 +93,15 @@ def _alerts(actor: Actor) -> dict[str, object]:
     return {
         "alerts": [alert(request, reasons) for request in found],
         "alerts_url": f"{reverse('twofa:requests')}?state=alerted",
+    }
+
+
+def _merchants(actor: Actor) -> dict[str, object]:
+    """What merchants looked up in the last day, and what about them nobody has looked at. Three queries."""
+    return {
+        "merchant_alerts": [merchant_alert(found) for found in open_merchant_alerts(actor, most=LATEST)],
+        "lookups": lookup_chart(hours_of(actor, hours=24)),
+        "may_review": actor.can(Capability.MERCHANTS_MANAGE),
     }
 
 

@@ -23,6 +23,7 @@ CHANNELS: Final = {
     "asseco": "Asseco API",
     "adiba": "Adiba API",
     "hyphen": "Hyphen API",
+    "peere": "Peere API",
     "est": "EST",
     "oauth": "OAuth",
     "command": "Command",
@@ -41,12 +42,14 @@ PAGES: Final = {
     "approvalrequest": "approvals:detail",
     "twofactorrequest": "twofa:request",
     "identityprovider": "twofa:provider",
+    "link": "links:detail",
     "message": "web:outbox-message",
 }
 # Who may see it; all others are for whoever may see devices.
 NEEDS: Final = {
     "message": Capability.OUTBOX_READ,
     "importrun": Capability.DEVICES_ISSUE,
+    "link": Capability.LINKS_MANAGE,
     "identityprovider": Capability.CLIENTS_MANAGE,
 }
 

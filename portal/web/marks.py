@@ -26,6 +26,8 @@ _MARKS = {
     "pin-set": Mark("good", "lock", "Set"),
     "pin-locked": Mark("bad", "lock", "Locked"),
     "suspended": Mark("bad", "ban", "Suspended"),
+    # merchants
+    "alerted": Mark("wait", "triangle-alert", "To be looked at"),
     # a step over many devices
     "bulk-changed": Mark("good", "check", "Changed"),
     "bulk-already": Mark("off", "circle-check", "So already"),
@@ -69,6 +71,9 @@ _MARKS = {
     "alert-open": Mark("bad", "triangle-alert", "Look at it"),
     "alert-reviewed": Mark("off", "check", "Looked at"),
     "in-person": Mark("wait", "users", "Allowed"),
+    # links of devices to phrases
+    "link-open": Mark("good", "link", "Linked"),
+    "link-ended": Mark("off", "x", "Ended"),
     # messages
     "message-pending": Mark("wait", "hourglass", "Waiting"),
     "message-sending": Mark("info", "mail", "On its way"),
@@ -182,6 +187,11 @@ _EVENT_MARKS = {
     "allowed": ("good", "stamp"),
     "returned": ("wait", "undo"),
     "taken": ("info", "download"),
+    "exported": ("info", "download"),
+    "made": ("good", "link"),
+    "cut": ("off", "x"),
+    "moved": ("wait", "lock"),
+    "merchant.alert-reviewed": ("good", "check"),
     "started": ("wait", "hourglass"),
     "aborted": ("off", "x"),
     "held": ("wait", "circle-pause"),

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from portal.web import account, dashboard, docs, outbox, passkeys, sign_in, staff, step_up, theme
+from portal.web import account, dashboard, docs, keys, outbox, passkeys, sign_in, staff, step_up, theme
 
 NAMESPACE = "web"
 pages = [
@@ -26,6 +26,7 @@ pages = [
     path("staff/<uuid:user_id>/reset-second-factor", staff.reset, name="staff-reset"),
     path("outbox", outbox.outbox, name="outbox"),
     path("outbox/<uuid:message_id>", outbox.outbox_message, name="outbox-message"),
+    path("keys", keys.keys, name="keys"),
     path("docs", docs.docs, name="docs"),
 ]
 urlpatterns = [

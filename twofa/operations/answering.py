@@ -218,7 +218,7 @@ def _decide(request: TwoFactorRequest, decision: Decision, proven: _Proven, now:
 
 def salt_of(request: TwoFactorRequest) -> str:
     """What is bound with the message: a caller's own text, which could be guessed, is hidden by it. "" for ours."""
-    return vault.blind_index("twofa.evidence", request.pk, "salt") if request.proof == Proof.TRANSACTION_ID else ""
+    return vault.digest("twofa.evidence", request.pk, "salt") if request.proof == Proof.TRANSACTION_ID else ""
 
 
 def _digest(salt: str, message: str) -> str:

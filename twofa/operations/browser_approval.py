@@ -52,7 +52,7 @@ class Back:
 
 def digest_of(what: str, secret: str) -> str:
     """What is kept of a `state`, and of what a browser keeps."""
-    return vault.blind_index(f"browser_sign_in.{what}", "", secret)
+    return vault.digest(f"browser_sign_in.{what}", "", secret)
 
 
 def ask_a_device(caller: Actor, row: BrowserSignIn, customer: User) -> Waiting | None:

@@ -64,7 +64,7 @@ def new_round(request: TwoFactorRequest, content: Content, key: DeviceKey) -> st
 
 def number_digest(request: TwoFactorRequest, number: str) -> str:
     """What is kept of the number that both sides show: keyed, and good for this round only."""
-    return vault.blind_index("twofa.number", request.request_id, number)
+    return vault.digest("twofa.number", request.request_id, number)
 
 
 def _shown(request: TwoFactorRequest, content: Content, key: DeviceKey) -> Shown:

@@ -61,7 +61,7 @@ def keep_client_secret(
     if not sealed and not provider.client_secret_sealed:
         return provider
     require_by_policy(actor, KEEP, provider)
-    provider.client_secret_sealed = sealed
+    provider.client_secret_sealed = vault.reseal(SECRET, provider.pk, sealed)  # keys may have changed while it waited
     provider.save(update_fields=["client_secret_sealed"])
     details = {"client_secret": bool(sealed)}
     audit.record(actor, Event.IDENTITY_PROVIDER_CHANGED, provider, reason=reason, details=details)

@@ -149,7 +149,7 @@ def test_a_new_secret_wants_a_fresh_second_factor(bank: Bank) -> None:
 
 
 def test_one_is_suspended_and_let_in_again(bank: Bank, admin: Client) -> None:
-    made = make_application(bank, kind="merchant")
+    made = make_application(bank, kind="bank")
     path = f"{LIST}/{made.client_id}"
     assert "Suspend it" in admin.get(path).content.decode()
     assert admin.post(path, {"switch-suspended": "yes", "switch-reason": ""}).status_code == 422
@@ -163,6 +163,19 @@ def test_one_is_suspended_and_let_in_again(bank: Bank, admin: Client) -> None:
     assert [event.event for event in events] == ["client.suspended", "client.resumed"]
     bea = signed_in_client(make_staff(bank, Role.OPERATOR, "Bea"))
     assert bea.post(path, {"switch-suspended": "yes", "switch-reason": "Leak"}).status_code == 403
+
+
+def test_a_merchant_is_suspended_here_and_let_in_elsewhere(bank: Bank, admin: Client) -> None:
+    made = make_application(bank, kind="merchant")
+    path = f"{LIST}/{made.client_id}"
+    assert admin.post(path, {"switch-suspended": "yes", "switch-reason": "Leak"}).status_code == 302
+    answer = admin.post(path, {"switch-suspended": "no", "switch-reason": "Over"})
+    assert answer.status_code == 409
+    assert "A merchant is let in again by two people, on its page under Merchants." in answer.content.decode()
+    made.refresh_from_db()
+    assert made.suspended_at is not None
+    found = AuditEvent.objects.order_by("id").values_list("event", "code")
+    assert list(found)[-2:] == [("client.suspended", ""), ("request.refused", "merchant-needs-two")]
 
 
 def test_what_spid_adds_is_told_to_a_new_one(admin: Client) -> None:

@@ -36,6 +36,10 @@ from portal.core.errors import (
     NotFound,
     RateLimited,
 )
+from portal.keys import engine
+from portal.keys.change import start_change
+from portal.keys.standing import standing
+from portal.keys.tests import rings
 from portal.outbox.models import Message
 from twofa.models import ActivationCode, IdentityProvider
 from twofa.operations.activation_codes import issue_activation_code
@@ -51,6 +55,7 @@ from twofa.operations.identity_providers import (
     suspend_provider,
 )
 from twofa.operations.provider_secrets import KEEP, keep_client_secret, set_client_secret
+from twofa.sealed_columns import held_secrets
 from twofa.tests.identities import AUDIENCE, ISSUER, key_set
 
 pytestmark = pytest.mark.django_db
@@ -352,3 +357,26 @@ def test_addresses_and_possession_are_set_once_and_only_for_mobile_applications(
         set_redirect_uris(actor=max_, client_id=server.client_id, uris=good, reason="New app")
     with pytest.raises(InvalidState):
         set_possession(actor=max_, client_id=server.client_id, proves=True, reason="New app")
+
+
+def test_a_secret_that_waits_is_counted_under_its_key_and_kept_under_the_new_one(
+    bank: Bank, alone: Actor, max_: Actor
+) -> None:
+    provider = create_provider(actor=max_, **WANTED, **BROWSER)
+    require(bank, KEEP)
+    with rings.before(), pytest.raises(ApprovalRequired):
+        set_client_secret(actor=alone, provider_id=str(provider.pk), reason="Ticket 9", secret="hush")
+    with rings.both():
+        assert held_secrets() == {"t1": 1}
+        start_change(actor=Actor.system("rotate_keys"))
+        engine.run(60)
+        assert held_secrets() == {"t1": 1}  # inside a request that is itself under the new key
+        assert standing().droppable == ["PORTAL_INDEX_KEYS: i1"]
+        waiting = open_payload(ApprovalRequest.objects.get()).arguments
+        covers = frozenset({KEEP})
+        approved = replace(max_, approval=Approval(id="APR_1", by="Avi", covers=covers, asked_at=clock.now()))
+        keep_client_secret(actor=approved, **waiting)
+        ApprovalRequest.objects.all().delete()
+        assert standing().droppable == ["PORTAL_SEALING_KEYS: t1", "PORTAL_INDEX_KEYS: i1"]
+    with rings.after():
+        assert secret_of(provider) == "hush"

@@ -28,6 +28,7 @@ from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
 from portal.web.events import event_row
 from portal.web.forms import PortalForm
+from portal.web.posting import posted
 from portal.web.step_up import fresh_to_send
 from portal.web.waiting import badges, message
 from twofa.client_forms import (
@@ -48,7 +49,6 @@ from twofa.operations.clients import set_approval_proof, set_request_rules
 from twofa.queries.clients import asks, clients, get_client
 from twofa.screens import clients as screens
 from twofa.screens.sections import sections
-from twofa.views.posting import posted
 
 TIMELINE: Final = 20
 

@@ -14,6 +14,7 @@ from portal.audit.queries import timeline_of
 from portal.web.access import StaffRequest, signed_in
 from portal.web.attempts import attempt
 from portal.web.events import event_row
+from portal.web.posting import posted
 from portal.web.step_up import fresh_to_send
 from portal.web.waiting import badges
 from twofa.enrolment_forms import (
@@ -35,7 +36,6 @@ from twofa.operations.provider_secrets import set_client_secret
 from twofa.queries.enrolment import get_provider, providers
 from twofa.screens import enrolment as screens
 from twofa.screens.sections import sections
-from twofa.views.posting import posted
 
 TIMELINE: Final = 20
 STEPS: Final = {SUSPEND: suspend_provider, RESUME: resume_provider}

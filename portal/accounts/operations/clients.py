@@ -204,7 +204,7 @@ def renew_app_secret(*, actor: Actor, client_id: str, reason: str, days: int = 0
 
 def app_secret_digest(secret: str) -> str:
     """What the database keeps of the secret that a mobile application sends with each call; it finds the row."""
-    return vault.blind_index("application.app_secret", "", secret)
+    return vault.digest("application.app_secret", "", secret)
 
 
 def application_of(secret: str) -> Application | None:

@@ -1,7 +1,7 @@
 """Banks and their people: making them, and correcting what is known about a customer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -25,6 +25,16 @@ CORRECTABLE = ("name", "customer_number", "phone", "email")
 _CODE = re.compile("[a-z0-9][a-z0-9-]{1,31}")
 _USERNAME = re.compile("[a-z0-9][a-z0-9._-]{1,63}")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
+
+type NumberListener = Callable[[User], None]
+"""Takes a customer whose new number is stored, its row locked, inside the transaction that corrects it."""
+
+_number_listeners: dict[str, NumberListener] = {}
+
+
+def on_number_changed(name: str, listener: NumberListener) -> None:
+    """Tell an application of corrected customer numbers. It registers at start-up; the last one of a name counts."""
+    _number_listeners[name] = listener
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ def correct_customer(*, actor: Actor, user_id: UUID, changes: Mapping[str, str],
     """
     policies.require_capability(actor, Capability.DEVICES_CORRECT)
     policies.require_reason(reason)
-    people = User.objects.visible_to(actor).customers().select_for_update(of=("self",))
+    people = User.objects.visible_to(actor).customers().select_for_update(of=("self",), no_key=True)
     user = people.filter(pk=user_id).first()
     if user is None:
         raise NotFound("There is no such customer.")
@@ -118,6 +128,9 @@ def correct_customer(*, actor: Actor, user_id: UUID, changes: Mapping[str, str],
         _require_free_number(user.bank_id, wanted["customer_number"])
     _assign(user, wanted)
     user.save(update_fields=[_column(field) for field in wanted])
+    if "customer_number" in wanted:
+        for listener in _number_listeners.values():
+            listener(user)
     before, after = _hints({field: current[field] for field in wanted}), _hints(wanted)
     audit.record(actor, Event.CUSTOMER_CORRECTED, user, before=before, after=after, reason=reason)
     return user

@@ -5,27 +5,40 @@ from uuid import UUID
 from django.db import transaction
 
 from portal.accounts import policies
-from portal.accounts.models import Application, PortalSession, User
+from portal.accounts.models import Application, ApplicationKind, PortalSession, User
 from portal.accounts.roles import Capability
 from portal.audit import log as audit
 from portal.audit.events import Event
 from portal.core import clock
 from portal.core.actor import Actor
-from portal.core.errors import Forbidden, NotFound
+from portal.core.errors import Forbidden, InvalidState, NotFound
 
 
 @transaction.atomic
 def suspend_client(*, actor: Actor, client_id: str, suspended: bool, reason: str) -> Application:
     """Suspend a client of the API, or lift it. Its tokens are refused from the next call on, and work again after.
 
-    The state it has already is left alone and leaves no event. reason: 1 to 500 characters. Raises Forbidden,
-    InvalidInput, NotFound.
+    The state it has already is left alone and leaves no event. reason: 1 to 500 characters. A merchant is let in
+    again by two people (`merchants.operations.merchants.resume_merchant`), and not here. Raises Forbidden,
+    InvalidInput, NotFound, InvalidState `merchant-needs-two`.
     """
     policies.require_capability(actor, Capability.CLIENTS_MANAGE)
     policies.require_reason(reason)
     application = Application.objects.select_for_update().filter(client_id=client_id).first()
     if application is None or actor.bank_id not in (None, application.bank_id):
         raise NotFound("There is no such client.")
+    if not suspended and application.suspended_at is not None and application.kind == ApplicationKind.MERCHANT:
+        raise InvalidState(
+            "A merchant is let in again by two people, on its page under Merchants.", code="merchant-needs-two"
+        )
+    return switch_client(actor=actor, application=application, suspended=suspended, reason=reason)
+
+
+def switch_client(*, actor: Actor, application: Application, suspended: bool, reason: str) -> Application:
+    """The switch itself, for an operation that holds the row's lock and has asked whether the actor may.
+
+    The state it has already is left alone and leaves no event.
+    """
     if (application.suspended_at is not None) == suspended:
         return application
     application.suspended_at = clock.now() if suspended else None

@@ -47,6 +47,16 @@ def test_a_suspended_clients_tokens_stop_and_work_again_after() -> None:
     assert list(events) == [("client.suspended", "Key leaked"), ("client.resumed", "Key changed")]
 
 
+def test_no_command_lets_a_merchant_in_again() -> None:
+    shop = make_application(make_bank(), "merchant")
+    run("suspend", "--client", shop.client_id, "--reason", "Leaked")
+    with pytest.raises(CommandError, match="by two people"):
+        run("suspend", "--client", shop.client_id, "--reason", "Over", "--lift")
+    shop.refresh_from_db()
+    assert shop.suspended_at is not None
+    assert list(AuditEvent.objects.values_list("event", flat=True)) == ["client.suspended"]
+
+
 def test_a_suspended_persons_tokens_stop() -> None:
     bank = make_bank()
     ada = make_customer(bank)

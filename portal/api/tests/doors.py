@@ -17,6 +17,7 @@ ASSECO = "/v1/device/owned-devices"
 ADIBA = "/v1/device/status"
 HYPHEN = "/device/v1/devices"
 SPID = "/api/2/devices"
+PEERE = "/v1/bank/devices/list"
 BOTH = [ASSECO, ADIBA]
 JSON_TYPE = "application/json"
 OURS = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET CONSTRAINTS")

@@ -33,6 +33,7 @@ STATUSES = {
     "asseco": [400, 400, 401, 403, 404, 440, 440, 440, 403, 429, 403, 440, 503],
     "hyphen": [400, 400, 401, 403, 404, 409, 409, 409, 403, 429, 423, 409, 503],
     "spid": [400, 400, 401, 403, 404, 409, 409, 410, 403, 420, 423, 409, 503],
+    "peere": [400, 400, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
     "adiba": [400, 422, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
     "est": [400, 400, 401, 403, 404, 409, 409, 410, 403, 429, 423, 409, 503],
 }
@@ -126,6 +127,9 @@ def test_fields_are_named_as_each_wire_has_them() -> None:
     assert by_name["spid"]["error"]["description"] == (
         "Invalid payload data: externalId: Too long. deviceId: This is required. deviceID: There is no such field."
     )
+    assert by_name["peere"]["message"] == (
+        "externalId: Too long. deviceId: This is required. deviceID: There is no such field."
+    )
     assert asseco == [
         {"tag": "external-device-identifier", "error": "max-length", "message": "Too long."},
         {"tag": "device-id", "error": "required", "message": "This is required."},
@@ -154,6 +158,7 @@ def test_bad_json_is_a_400_that_quotes_nothing() -> None:
     by_name = {dialect.name: refused(BadJSON("json-duplicate-key"), dialect)[1] for dialect in DIALECTS}
     message = "An object has the same key twice."
     assert by_name["asseco"] == {"errors": [{"tag": None, "error": "invalid-format", "message": message}]}
+    assert by_name["peere"] == {"statusCode": 400, "success": False, "message": message}
     assert by_name["adiba"] == {
         "type": "about:blank",
         "title": "Bad Request",
@@ -181,6 +186,14 @@ def test_bad_json_is_a_400_that_quotes_nothing() -> None:
         ("/api/2/devices.json/", "spid"),
         ("/api/2/schema", "spid"),
         ("/api/spid/schema", None),
+        ("/v1/bank", "peere"),
+        ("/v1/bank/", "peere"),
+        ("/v1/bank/devices/list", "peere"),
+        ("/v1/customer", "peere"),
+        ("/v1/customer/device/lookup/x", "peere"),
+        ("/v1/customers", None),
+        ("/v1/banking", None),
+        ("/v1", None),
         ("/.well-known/est", "est"),
         ("/.well-known/est/harbour/simpleenroll", "est"),
         ("/.well-known/jwks.json", None),

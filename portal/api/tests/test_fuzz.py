@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from devices.models import Device, DeviceKey
 from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_key, make_token
+from merchants.tests.factories import make_link
 from twofa.models import TwoFactorRequest
 from twofa.operations.asking import request_two_factor
 from twofa.tests.asking import SIGN_IN, server_of
@@ -36,6 +37,7 @@ def local(environ: dict[str, Any], start_response: Any) -> Any:
 asseco = schemathesis.openapi.from_wsgi("/api/asseco/schema", local)
 adiba = schemathesis.openapi.from_wsgi("/api/adiba/schema", local)
 hyphen = schemathesis.openapi.from_wsgi("/api/hyphen/schema", local)
+peere = schemathesis.openapi.from_wsgi("/api/peere/schema", local)
 spid = schemathesis.openapi.from_wsgi("/api/spid/schema", local)
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -67,6 +69,15 @@ def knocks() -> list[dict[str, str]]:
     request_two_factor(actor=server_of(server), account_id=ada.public_id, kind="sign-in", facts=SIGN_IN)
     tokens = [make_token(user=ada), make_token(user=ada, device=phone), make_token(application=server)]
     return [*({"Authorization": f"Bearer {token}"} for token in tokens), {}]
+
+
+@pytest.fixture
+def shop(knocks: list[dict[str, str]]) -> dict[str, str]:
+    """A merchant of the same bank, and a link of the phone that it may see."""
+    device = Device.objects.get()
+    make_link(device)
+    merchant = make_application(device.bank, kind="merchant")
+    return {"Authorization": f"Bearer {make_token(application=merchant)}"}
 
 
 def call(case: Any, knocks: list[dict[str, str]]) -> None:
@@ -107,3 +118,13 @@ def test_hyphen_answers_anything(case: Any, knocks: list[dict[str, str]]) -> Non
 @generously
 def test_spid_answers_anything(case: Any, knocks: list[dict[str, str]]) -> None:
     call(case, knocks)
+
+
+@peere.parametrize()
+@generously
+def test_peere_answers_anything(case: Any, knocks: list[dict[str, str]], shop: dict[str, str]) -> None:
+    call(case, [*knocks, shop])
+    if isinstance(case.body, dict) and "deviceId" in case.body:
+        case.body["deviceId"] = "990000862471854"
+        for headers in (knocks[2], shop):
+            case.call_and_validate(headers=headers, checks=CHECKS)

@@ -9,8 +9,9 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from devices.models import Device, PinReset, Transfer
 from devices.operations.transfer_acceptance import accept_transfer
-from devices.tests.factories import customer_actor, make_customer, make_token, make_transfer
+from devices.tests.factories import customer_actor, make_application, make_customer, make_token, make_transfer
 from devices.tests.moving import make_furnished
+from merchants.models import Phrase
 from pki.models import Certificate, CertificateRequest, Rotation, RotationType
 from pki.operations.rotations import plan
 from portal.accounts.models import User
@@ -132,6 +133,11 @@ OTHERS: set[Endpoint] = {
     ("hyphen:two-factor", "put"),
     ("hyphen:two-factor", "delete"),
     ("hyphen:approve", "post"),
+    # Servers' calls: no customer reaches them. What is left of the old owner's link is looked at below.
+    ("peere-bank:link", "post"),
+    ("peere-bank:unlink", "post"),
+    ("peere-bank:devices", "get"),
+    ("peere-customer:lookup", "post"),
     ("spid:devices", "post"),
     ("spid:devices-json", "post"),
 }
@@ -244,3 +250,19 @@ def test_the_new_owner_finds_it_afresh(cem: User, moved: Device) -> None:
     before = AuditEvent.objects.count()
     named = caller.put(f"/v1/device/owned-devices/{moved.pk}/nickname", {"nickname": "Mine now"})
     assert (named.status_code, AuditEvent.objects.count()) == (204, before + 1)
+
+
+def test_merchants_know_it_no_more_and_its_bank_links_it_afresh(ada: User, cem: User) -> None:
+    phone = make_furnished(ada)
+    phrase = Phrase.objects.get().text
+    server, shop = (Caller(make_token(application=make_application(ada.bank, kind))) for kind in ("bank", "merchant"))
+    lookup, body = "/v1/customer/device/lookup", {"deviceId": phone.external_id}
+    assert shop.post(lookup, body).json()["data"]["phrase"] == phrase
+    offer = make_transfer(phone, cem, code="12345678")
+    accept_transfer(actor=customer_actor(cem), transfer_id=offer.public_id, acceptance_code="12345678")
+    answer = shop.post(lookup, body)
+    assert (answer.status_code, answer.content) == (404, shop.post(lookup, {"deviceId": UNKNOWN.device}).content)
+    assert server.get("/v1/bank/devices/list").json()["data"]["total"] == Phrase.objects.count() == 0
+    again = {"customerId": cem.customer_number, "phrase": phrase, "deviceId": phone.external_id}
+    assert server.post("/v1/bank/customer/device/link", again).status_code == 200
+    assert shop.post(lookup, body).json()["data"]["phrase"] == phrase

@@ -10,13 +10,13 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from devices.tests.factories import make_bank, make_customer, make_device, make_key, make_token
+from devices.tests.factories import make_application, make_bank, make_customer, make_device, make_key, make_token
 from portal.api.docs import documented
 from portal.api.registry import MOUNTED
 from portal.api.schema import document
 from portal.api.tests.doors import ADIBA, ASSECO, HYPHEN, Caller
 
-NAMES = ["adiba", "asseco", "hyphen", "spid"]
+NAMES = ["adiba", "asseco", "hyphen", "peere", "spid"]
 DOCUMENTS: dict[str, Any] = {mounted.dialect.name: document(mounted) for mounted in MOUNTED if mounted.has_schema}
 each_dialect = pytest.mark.parametrize("name", NAMES)
 
@@ -37,6 +37,12 @@ OPERATIONS = {
         ("post", "/auth/v1/signin/2fa/finish"),
         ("post", "/auth/v1/refresh"),
         ("post", "/auth/v1/signup"),
+    },
+    "peere": {
+        ("post", "/v1/bank/customer/device/link"),
+        ("post", "/v1/bank/customer/device/unlink"),
+        ("get", "/v1/bank/devices/list"),
+        ("post", "/v1/customer/device/lookup"),
     },
     "spid": {("post", "/api/2/devices"), ("post", "/api/2/devices.json")},
     "adiba": {
@@ -124,7 +130,7 @@ def test_every_operation_needs_a_bearer_and_tells_its_refusals(name: str) -> Non
         kinds = {
             kind for code, answer in operation["responses"].items() if code >= "400" for kind in answer["content"]
         }
-        assert kinds == {"application/json" if name in {"asseco", "spid"} else "application/problem+json"}
+        assert kinds == {"application/json" if name in {"asseco", "peere", "spid"} else "application/problem+json"}
 
 
 def test_broken_business_rules_are_answered_on_writes_only() -> None:
@@ -202,6 +208,33 @@ def test_answers_are_as_the_document_says() -> None:
         Draft202012Validator(whole).validate(response.json())
 
 
+@pytest.mark.django_db
+def test_peere_s_answers_are_as_the_document_says() -> None:
+    ada = make_customer(make_bank())
+    phone = make_device(ada)
+    server, shop = (Caller(make_token(application=make_application(ada.bank, kind))) for kind in ("bank", "merchant"))
+    link = {"customerId": ada.customer_number, "phrase": "Blue heron", "deviceId": phone.external_id}
+    device, nobody = {"deviceId": phone.external_id}, {"deviceId": "nobody"}
+    for caller, method, path, body, status in [
+        (server, "post", "/v1/bank/customer/device/link", link, 200),
+        (server, "post", "/v1/bank/customer/device/link", {**link, "phrase": "Red heron"}, 409),
+        (server, "get", "/v1/bank/devices/list", None, 200),
+        (shop, "get", "/v1/bank/devices/list", None, 403),
+        (shop, "post", "/v1/customer/device/lookup", device, 200),
+        (shop, "post", "/v1/customer/device/lookup", nobody, 404),
+        (server, "post", "/v1/bank/customer/device/unlink", link, 200),
+        (server, "post", "/v1/bank/customer/device/unlink", {}, 400),
+    ]:
+        response = caller.send(method.upper(), path, body)
+        answer = operations("peere")[method, path]["responses"][str(response.status_code)]
+        whole = {
+            **answer["content"]["application/json"]["schema"],
+            "components": json.loads(json.dumps(DOCUMENTS["peere"]["components"])),
+        }
+        assert response.status_code == status
+        Draft202012Validator(whole).validate(response.json())
+
+
 # The pages.
 
 
@@ -220,9 +253,7 @@ def test_the_page_takes_everything_from_here_and_has_no_inline_script_or_style(n
     assert not re.search(r"<script(?![^>]*src=)|\son[a-z]+=|style=", page)
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/peere/schema", "/api/est/schema", "/api/est/docs", "/api/none/schema", "/api/asseco"]
-)
+@pytest.mark.parametrize("path", ["/api/est/schema", "/api/est/docs", "/api/none/schema", "/api/asseco"])
 @pytest.mark.django_db
 def test_a_dialect_that_is_not_there_has_no_page(path: str) -> None:
     assert Client().get(path).status_code == 404
@@ -237,6 +268,7 @@ def test_the_list_for_the_portal() -> None:
         ("Adiba Devices API", "/api/adiba/docs", "/api/adiba/schema"),
         ("Asseco Device API", "/api/asseco/docs", "/api/asseco/schema"),
         ("Hyphen Device API", "/api/hyphen/docs", "/api/hyphen/schema"),
+        ("Peere Customer Devices API", "/api/peere/docs", "/api/peere/schema"),
         ("SPiD Devices API", "/api/spid/docs", "/api/spid/schema"),
     ]
     assert all(one.about for one in documented())

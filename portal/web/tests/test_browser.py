@@ -16,6 +16,7 @@ from devices.operations.imports import upload_import
 from devices.operations.loss import report_lost
 from devices.states import DeviceStatus
 from devices.tests.factories import (
+    make_application,
     make_bank,
     make_card,
     make_customer,
@@ -26,6 +27,8 @@ from devices.tests.factories import (
     staff_actor,
 )
 from devices.tests.life import hang_everything_on
+from merchants.states import AlertKind
+from merchants.tests.factories import make_alert, make_link, make_merchant, make_sighting
 from portal.accounts.models import AccessToken, Bank, User
 from portal.accounts.roles import Role
 from portal.accounts.tests.people import code_at, enrol
@@ -279,7 +282,9 @@ def violations(page: Page) -> list[str]:
         (Role.OPERATOR, ["/issued", "/issued?q=nothing", "/issued/new", "{card}/deliver", "{card}/replace"]),
         (Role.OPERATOR, ["/issued/imports", "/issued/imports/new", "{import}"]),
         (Role.OPERATOR, ["/outbox?state=failed", "{message}"]),
-        (Role.ADMINISTRATOR, ["/", "/devices"]),
+        (Role.OPERATOR, ["/links", "/links/new", "{link}", "{link}/cut", "/links/lookups", "{customer}/merchants"]),
+        (Role.SECURITY_OFFICER, ["/", "/merchants", "{merchant}", "{alert}", "/keys"]),
+        (Role.ADMINISTRATOR, ["/", "/devices", "/merchants/new", "{merchant}/secret"]),
     ],
 )
 def test_every_page_is_accessible_and_fits_a_phone(
@@ -289,12 +294,19 @@ def test_every_page_is_accessible_and_fits_a_phone(
     block_device(actor=staff_actor(bea), device_id=str(blocked.pk), reason="R" * 500)
     waiting = ask(staff_actor(bea), blocked, "R" * 500)
     lost = make_device(device.owner, nickname="Lost")
+    link = make_link(make_device(device.owner, model="M" * 64), phrase="W" * 64)
+    merchant = make_merchant(bea.bank, application=make_application(bea.bank, "merchant", name="W" * 64))
+    make_sighting(merchant, link)
+    alert = make_alert(merchant, AlertKind.BUDGET, figures={"misses": 100})
     hang_everything_on(device)
     report_lost(actor=staff_actor(bea), device_id=str(lost.pk), reason="R" * 500)
     card = make_card(device.owner, "PENDING", delivered_on=None, reference="R" * 64, model="M" * 64)
     run = import_of(staff_actor(make_staff(bea.bank)))
     seal_now()
     names = {
+        "link": f"/links/{link.pk}",
+        "merchant": f"/merchants/{merchant.application.client_id}",
+        "alert": f"/merchants/alerts/{alert.pk}",
         "card": f"/devices/{card.pk}",
         "import": f"/issued/imports/{run.pk}",
         "lost": f"/devices/{lost.pk}",

@@ -40,10 +40,11 @@ HARMLESS = {
     "devices:bulk": "tries and changes nothing",
     "devices:issued-import-new": "reads a file and issues nothing",
     "devices:issued-import-discard": "forgets a file",
+    "links:list": "a search, sent so that what is sought stands in no address",
     "pki:publish": "says sooner what is true already",
     "twofa:evidence": "a download, which is written down",
 }
-PORTAL = {"web", "approvals", "audit", "devices", "pki", "twofa", "customers", "admin"}
+PORTAL = {"web", "approvals", "audit", "devices", "links", "merchants", "pki", "twofa", "customers", "admin"}
 
 
 def routes(resolver: URLResolver, namespaces: tuple[str, ...] = (), before: str = "/") -> Iterator[tuple[str, str]]:

@@ -101,18 +101,22 @@ def test_production_does_not_say_demo(uma: User, settings: Settings) -> None:
     assert "Made-up data" not in signed_in_client(uma).get("/account").content.decode()
 
 
-DEVICES = ["Devices", "Cards and tokens", "Customers", "Transfers", "Certificates", "Two-factor", "Approvals"]
+DEVICES = ["Devices", "Cards and tokens", "Customers", "Transfers", "Certificates", "Two-factor"]
+CHECKS = ["Merchants", "Approvals"]
 
 
 @pytest.mark.parametrize(
     ("role", "labels"),
     [
-        (Role.SUPPORT, ["Dashboard", *DEVICES, "Outbox", "API docs", "Account"]),
-        (Role.OPERATOR, ["Dashboard", *DEVICES, "Outbox", "Data fixes", "API docs", "Account"]),
-        (Role.APPROVER, ["Dashboard", *DEVICES, "Audit", "API docs", "Account"]),
-        (Role.SECURITY_OFFICER, ["Dashboard", *DEVICES, "Audit", "API docs", "Account"]),
-        (Role.AUDITOR, ["Dashboard", *DEVICES, "Audit", "Outbox", "API docs", "Account"]),
-        (Role.ADMINISTRATOR, ["Dashboard", "Applications", "Staff", "Data fixes", "API docs", "Account"]),
+        (Role.SUPPORT, ["Dashboard", *DEVICES, *CHECKS, "Outbox", "API docs", "Account"]),
+        (Role.OPERATOR, ["Dashboard", *DEVICES, "Links", *CHECKS, "Outbox", "Data fixes", "API docs", "Account"]),
+        (Role.APPROVER, ["Dashboard", *DEVICES, *CHECKS, "Audit", "Keys", "API docs", "Account"]),
+        (Role.SECURITY_OFFICER, ["Dashboard", *DEVICES, *CHECKS, "Audit", "Keys", "API docs", "Account"]),
+        (Role.AUDITOR, ["Dashboard", *DEVICES, *CHECKS, "Audit", "Keys", "Outbox", "API docs", "Account"]),
+        (
+            Role.ADMINISTRATOR,
+            ["Dashboard", "Applications", "Merchants", "Staff", "Data fixes", "API docs", "Account"],
+        ),
     ],
 )
 def test_the_menu_offers_what_the_role_may_open(db: None, role: str, labels: list[str]) -> None:
